@@ -1,0 +1,36 @@
+"""The cache on the reader's disk: where it is, and how a file comes into it whole or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+
+def cache_folder() -> Path:
+    """The folder of fetched and parsed data: ``ARTBOOK_CACHE``, or the platform's cache folder for the user."""
+    chosen = os.environ.get("ARTBOOK_CACHE")
+    return Path(chosen) if chosen else user_cache_path("artbook", appauthor=False)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name beside ``path``, then rename it: readers see it whole or not at all.
+
+    Args:
+        path: the file; its folder is made if it is missing.
+        content: the bytes.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written; ``path`` is as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

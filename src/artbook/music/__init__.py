@@ -1,0 +1,1 @@
+"""Piano rolls, MIDI, synthesis, and the models of the music part."""
