@@ -22,7 +22,7 @@ class Record:
         chapter: the chapter's name, for example ``music/first-model``.
         profile: the profile that it ran in.
         seed: its seed.
-        fingerprint: digest of all that the run depended on.
+        inputs: a digest of each thing that the run depended on, by name (see ``dependencies``).
         seconds: wall-clock time, in seconds.
         cpu_seconds: processor time of the kernel, in seconds.
         peak_memory: the kernel's largest resident memory, in bytes.
@@ -34,13 +34,18 @@ class Record:
     chapter: str
     profile: str
     seed: int
-    fingerprint: str
+    inputs: Mapping[str, str]
     seconds: float
     cpu_seconds: float
     peak_memory: int
     finished: str
     versions: Mapping[str, str]
     headlines: tuple[Headline, ...]
+
+    @property
+    def broken_claims(self) -> tuple[Headline, ...]:
+        """The headlines that miss their bound; a smoke run is too small for any to be held to it."""
+        return () if self.profile == "smoke" else tuple(each for each in self.headlines if not each.holds)
 
     def to_json(self) -> str:
         """The record as JSON text."""
@@ -125,15 +130,16 @@ class Book:
         """The chapter's source notebook."""
         return self.pages / f"{chapter}.ipynb"
 
-    def executed(self, chapter: str, profile: str) -> Path:
-        """The chapter's executed notebook."""
+    def executed(self, chapter: str, profile: str, seed: int = 0) -> Path:
+        """The chapter's executed notebook; the rendered book shows the one with seed 0."""
         if profile not in PROFILES:
             raise ValueError(f"the profile is one of {', '.join(PROFILES)}; {profile!r} was given")
-        return self.build / "executed" / profile / f"{chapter}.ipynb"
+        folder = profile if seed == 0 else f"{profile}-seed-{seed}"
+        return self.build / "executed" / folder / f"{chapter}.ipynb"
 
-    def record(self, chapter: str, profile: str) -> Record | None:
+    def record(self, chapter: str, profile: str, seed: int = 0) -> Record | None:
         """What is kept of the chapter's last finished run, or ``None`` if it never ran."""
-        path = self.executed(chapter, profile).with_suffix(".json")
+        path = self.executed(chapter, profile, seed).with_suffix(".json")
         return Record.from_json(path.read_text(encoding="utf-8")) if path.is_file() else None
 
     def keep(self, record: Record, executed: str) -> None:
@@ -143,7 +149,7 @@ class Book:
             record: what is known of the run.
             executed: the executed notebook, as JSON text.
         """
-        path = self.executed(record.chapter, record.profile)
+        path = self.executed(record.chapter, record.profile, record.seed)
         path.parent.mkdir(parents=True, exist_ok=True)
         # The record is what makes a run count, so an older one must not vouch for a newer notebook.
         path.with_suffix(".json").unlink(missing_ok=True)

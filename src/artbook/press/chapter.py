@@ -159,8 +159,7 @@ def record(
         dict(published or {}),
     )
     glue(name, headline.value)
-    sign = "≤" if better == "lower" else "≥"
-    text = f"**{title}**: {headline.value:.4g} {unit} (claimed: {sign} {bound:g})"
+    text = f"**{title}**: {headline.value:.4g} {unit} (claimed: {headline.claim})"
     bundle, metadata = format_display_data(Markdown(text))
     display(bundle | {HEADLINE_MIME: asdict(headline)}, raw=True, metadata=metadata)
     return headline

@@ -58,3 +58,8 @@ class Headline:
     def holds(self) -> bool:
         """Whether the measured value keeps the bound."""
         return self.value <= self.bound if self.better == "lower" else self.value >= self.bound
+
+    @property
+    def claim(self) -> str:
+        """The bound in signs, for example ``≤ 8.7``."""
+        return f"{'≤' if self.better == 'lower' else '≥'} {self.bound:g}"

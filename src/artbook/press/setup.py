@@ -56,7 +56,7 @@ def locked_requirement(name: str, lock: str) -> str:
 @contextmanager
 def turn(folder: Path) -> Iterator[None]:
     """Hold ``folder`` for this process alone; another that wants it waits until this block or process ends."""
-    with (folder / ".setup-lock").open("w") as handle:
+    with folder.with_name(f"{folder.name}-lock").open("w") as handle:
         if sys.platform == "win32":
             import msvcrt
 
@@ -68,6 +68,14 @@ def turn(folder: Path) -> Iterator[None]:
         yield
 
 
+def is_sound(python: Path) -> bool:
+    """Whether an environment's interpreter is there, of the version that runs now, and has pip."""
+    if not python.exists():
+        return False
+    answer = subprocess.run([str(python), "-c", "import pip, sys; print(sys.version)"], capture_output=True, text=True)
+    return answer.stdout.strip() == sys.version
+
+
 def install(folder: Path) -> None:
     """Create the environment in ``folder`` and install the locked versions and this package."""
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -77,7 +85,8 @@ def install(folder: Path) -> None:
     def call(*command: object) -> None:
         subprocess.run([str(part) for part in command], check=True, env=environment, cwd=ROOT)
 
-    venv.create(folder, with_pip=True)
+    if not is_sound(python):
+        venv.create(folder, clear=True, symlinks=os.name != "nt", with_pip=True)
     uv_only = folder / "uv.txt"
     uv_only.write_text(locked_requirement("uv", LOCK.read_text(encoding="utf-8")))
     call(python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", uv_only)
@@ -92,7 +101,6 @@ def main(folder: Path) -> int:
         given = sys.version.split()[0]
         print(f"Python {given} was given; the book wants 3.11, 3.12 or 3.13. Try: make PYTHON=python3.11")
         return 2
-    folder.mkdir(parents=True, exist_ok=True)
     with turn(folder):
         stamp = folder / ".state"
         state = wanted_state()

@@ -1,0 +1,5 @@
+"""``python -m artbook`` is the command ``artbook``."""
+
+from artbook.press.cli import app
+
+app(prog_name="artbook")

@@ -1,0 +1,136 @@
+"""The command ``artbook``: run the chapters, list the results, render the pages, write the editions."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from filelock import FileLock, Timeout
+from rich.console import Console
+from rich.markup import escape
+
+from artbook.data.store import write_atomically
+from artbook.press import Profile, notebooks
+from artbook.press import doctor as doctors
+from artbook.press import results as headline_results
+from artbook.press import run as runner
+from artbook.press.book import Book
+from artbook.press.progress import Progress
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+console = Console(highlight=False)
+
+_OneProfile = Annotated[Profile, typer.Option(help="smoke (seconds), cpu (the rendered book) or gpu (Colab).")]
+Chapters = Annotated[
+    list[str] | None, typer.Argument(help="Parts or chapters, for example music; all if none is named.")
+]
+
+
+def _turn(book: Book) -> FileLock:
+    """The book's lock, taken, for a ``with`` statement: two calls in one checkout work one after the other."""
+    book.build.mkdir(exist_ok=True)
+    lock = FileLock(book.build / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        console.print("Another call is at work on this book; waiting for it to end.")
+        lock.acquire()
+    return lock
+
+
+def _book() -> Book:
+    try:
+        return Book.here()
+    except FileNotFoundError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
+def run(
+    chapters: Chapters = None,
+    profile: Annotated[list[Profile] | None, typer.Option(help="Several for a sweep; cpu if none.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(min=0, help="Several for a sweep; 0 if none.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Chapters at a time on this machine.")] = 2,
+    scheduler: Annotated[
+        str | None, typer.Option(help="A running Dask scheduler to use instead, tcp://host:port.")
+    ] = None,
+) -> None:
+    """Run the chapters whose cells, modules, data, lock or settings changed, and check their claims."""
+    book = _book()
+    with _turn(book):
+        try:
+            wanted = runner.jobs_for(
+                book, book.select(chapters or []), [each.value for each in profile or [Profile.CPU]], seed or [0]
+            )
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+        with Progress(wanted, console) as progress:
+            due = runner.due(book, wanted, progress.unchanged)
+            with runner.executor(jobs, scheduler) as where:
+                outcomes = runner.run(book, due, where, progress.watch)
+    failed = [outcome for outcome in outcomes if outcome.record is None]
+    for outcome in failed:
+        console.print(f"\n[bold red]{outcome.job.chapter} failed[/]\n{escape(outcome.error)}", soft_wrap=True)
+    broken = runner.broken_claims(book, wanted)
+    for text in broken:
+        console.print(f"[bold red]claim not kept[/] {escape(text)}", soft_wrap=True)
+    raise typer.Exit(1 if failed or broken else 0)
+
+
+@app.command()
+def results(profile: _OneProfile = Profile.CPU) -> None:
+    """List every headline result with its bound, its baselines and its published values."""
+    book = _book()
+    records = headline_results.collect(book, profile.value)
+    if not records:
+        console.print(
+            f"No chapter has run in profile {profile} yet: call make book, or artbook run --profile {profile}."
+        )
+        raise typer.Exit(1)
+    console.print(headline_results.table(records))
+    raise typer.Exit(1 if any(record.broken_claims for record in records) else 0)
+
+
+@app.command()
+def render(profile: _OneProfile = Profile.CPU) -> None:
+    """Render the book from the executed chapters of a profile."""
+    from artbook.press.render import render as render_book
+
+    book = _book()
+    with _turn(book):
+        console.print(f"The book: {render_book(book, profile.value)}", soft_wrap=True)
+
+
+@app.command()
+def checked(chapters: Chapters = None) -> None:
+    """Store the outputs of the checked cells, from the last smoke run, in the source notebooks."""
+    book = _book()
+    with _turn(book):
+        for chapter in book.select(chapters or []):
+            path = book.notebook(chapter)
+            executed = notebooks.read(book.executed(chapter, "smoke"))
+            stored = notebooks.keep_checked_outputs(notebooks.read(path), executed)
+            write_atomically(path, notebooks.as_text(stored).encode())
+            console.print(f"{chapter}: checked outputs stored")
+
+
+@app.command()
+def colab(
+    package: Annotated[str, typer.Option(help="What pip installs, for example 'artbook @ git+https://…'.")],
+    repository: Annotated[str, typer.Option(help="The repository's address, https://github.com/OWNER/NAME.")],
+    out: Annotated[Path, typer.Option(help="The folder to write the notebooks to.")],
+) -> None:
+    """Write the Colab edition: each chapter with a set-up cell that leaves Colab's own packages alone."""
+    from artbook.press.colab import write_edition
+
+    for path in write_edition(_book(), package, repository, out):
+        console.print(str(path), soft_wrap=True)
+
+
+@app.command()
+def doctor() -> None:
+    """Look at this machine and environment, and say what to mend before the book can be made."""
+    findings = list(doctors.examine(_book()))
+    for finding in findings:
+        mark = "[green]well[/]" if finding.well else "[bold red]mend[/]"
+        console.print(f"{mark}  [bold]{finding.subject}[/]: {escape(finding.text)}", soft_wrap=True)
+    raise typer.Exit(0 if all(finding.well for finding in findings) else 1)

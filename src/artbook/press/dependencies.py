@@ -1,0 +1,117 @@
+"""What the run of a chapter depends on, computed: cells, imported modules, lock, data manifest, settings."""
+
+import ast
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from IPython.core.inputtransformer2 import TransformerManager
+from nbformat import NotebookNode
+
+import artbook
+from artbook.press import notebooks
+from artbook.press.book import Book
+
+PACKAGE = Path(artbook.__file__).parent
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def module_file(name: str, package: Path = PACKAGE) -> Path | None:
+    """The file of ``artbook`` or one of its modules, or ``None`` if there is no such module.
+
+    Args:
+        name: dotted, for example ``artbook.music.midi``.
+        package: the folder of ``artbook``.
+    """
+    first, *rest = name.split(".")
+    if first != package.name:
+        return None
+    stem = package.joinpath(*rest)
+    return next((path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()), None)
+
+
+def digest_of(module: str) -> str:
+    """Digest of an installed module of ``artbook``, or an empty text if there is no such module."""
+    path = module_file(module)
+    return digest(path.read_bytes()) if path else ""
+
+
+def imported_names(source: str) -> Iterator[str]:
+    """Every dotted name that a Python text may import, wherever in it the import stands.
+
+    ``from a.b import c`` yields both ``a.b`` and ``a.b.c``, since ``c`` may be a module.
+
+    Raises:
+        ValueError: an import is relative; the package's own style has none.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level or node.module is None:
+                raise ValueError(f"line {node.lineno} has a relative import; imports start with 'artbook.'")
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def modules_of(source: str, package: Path = PACKAGE) -> dict[str, Path]:
+    """The modules of ``artbook`` that a Python text imports, followed to the end.
+
+    Args:
+        source: the text of a notebook's cells or of a module.
+        package: the folder of ``artbook``.
+
+    Returns:
+        The modules' files by dotted name; a package's ``__init__`` stands with each of its modules.
+    """
+    found: dict[str, Path] = {}
+    waiting = list(imported_names(source))
+    while waiting:
+        name = waiting.pop()
+        if name in found or (path := module_file(name, package)) is None:
+            continue
+        found[name] = path
+        waiting += imported_names(path.read_text(encoding="utf-8"))
+        if "." in name:
+            waiting.append(name.rpartition(".")[0])
+    return dict(sorted(found.items()))
+
+
+def _code(notebook: NotebookNode) -> str:
+    """The code cells as one text of plain Python, without IPython's magics."""
+    plain = TransformerManager().transform_cell
+    return "\n".join(plain(cell.source) for cell in notebook.cells if cell.cell_type == "code")
+
+
+def inputs_of(book: Book, chapter: str, profile: str, seed: int, package: Path = PACKAGE) -> Mapping[str, str]:
+    """All that one run of a chapter depends on.
+
+    Args:
+        book: the checkout.
+        chapter: its name, for example ``music/first-model``.
+        profile: ``smoke``, ``cpu`` or ``gpu``.
+        seed: the run's seed.
+        package: the folder of ``artbook``.
+
+    Returns:
+        A digest, or the value itself, by the name of each input. Two runs with the same inputs have the
+        same result, so the second one need not be made.
+    """
+    notebook = notebooks.read(book.notebook(chapter))
+    modules = modules_of(_code(notebook), package)
+    # Prose is not run, yet the executed notebook carries it into the page: it counts, stored outputs do not.
+    cells = "\0".join(f"{cell.id}\0{cell.cell_type}\0{cell.metadata}\0{cell.source}" for cell in notebook.cells)
+    data = sorted((package / "data").glob("*.json")) if "artbook.data" in modules else []
+    files = modules | {f"data/{path.name}": path for path in data} | {"lock": book.root / "requirements.lock"}
+    settings = {"profile": profile, "seed": str(seed), "backend": os.environ.get("KERAS_BACKEND", "tensorflow")}
+    return settings | {"cells": digest(cells.encode())} | {k: digest(p.read_bytes()) for k, p in files.items()}
+
+
+def what_changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """The names of the inputs in which two runs differ."""
+    return [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]

@@ -1,0 +1,42 @@
+"""What several tests share: a small book of quick chapters, in a folder of its own."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from artbook.press import notebooks
+from artbook.press.book import Book
+
+ROOT = Path(__file__).parents[1]
+
+PARAMETERS = 'profile: str = "cpu"\nseed: int = 0'
+
+
+def write_chapter(path: Path, *cells: str) -> None:
+    """A notebook with the book's parameters cell, and ``cells``; one that starts with ``#`` and a space is prose."""
+    made = [nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}, id="parameters")]
+    for number, source in enumerate(cells):
+        new = nbformat.v4.new_markdown_cell if source.startswith("# ") else nbformat.v4.new_code_cell
+        made.append(new(source, id=f"cell-{number}"))
+    metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(notebooks.as_text(nbformat.v4.new_notebook(cells=made, metadata=metadata)), encoding="utf-8")
+
+
+@pytest.fixture
+def toy_book(tmp_path: Path) -> Callable[..., Book]:
+    """Make a book: each keyword is a chapter (``music_one`` is ``music/one``), its value the chapter's cells."""
+
+    def make(**chapters: tuple[str, ...]) -> Book:
+        names = [name.replace("_", "/", 1) for name in chapters]
+        for name, cells in zip(names, chapters.values(), strict=True):
+            write_chapter(tmp_path / "book" / f"{name}.ipynb", *cells)
+        listed = "".join(f"      - file: {name}\n" for name in names)
+        (tmp_path / "_toc.yml").write_text(f"format: jb-book\nroot: index\nparts:\n  - chapters:\n{listed}")
+        (tmp_path / "_config.yml").write_text("title: A toy\n")
+        (tmp_path / "requirements.lock").write_text("numpy==2.4.6\n")
+        return Book(tmp_path)
+
+    return make

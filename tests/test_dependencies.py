@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+
+from artbook.press.dependencies import imported_names, inputs_of, module_file, modules_of, what_changed
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A package of the same shape as the book's: music and images both stand on data."""
+    files = {
+        "__init__.py": "",
+        "data/__init__.py": "",
+        "data/store.py": "",
+        "data/manifest.json": "{}",
+        "music/__init__.py": "",
+        "music/midi.py": "def read():\n    from artbook.data import store\n    return store\n",
+        "images/__init__.py": "",
+        "images/pictures.py": "import artbook.data.store as store\n",
+        "show.py": "",
+    }
+    for name, text in files.items():
+        path = tmp_path / "artbook" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path / "artbook"
+
+
+def test_names_are_found_wherever_the_import_stands():
+    source = "import numpy as np\nif True:\n    def f():\n        from artbook.music import midi as m\n"
+    assert set(imported_names(source)) == {"numpy", "artbook.music", "artbook.music.midi"}
+
+
+def test_a_relative_import_is_refused():
+    with pytest.raises(ValueError, match="line 1 has a relative import"):
+        list(imported_names("from .data import store"))
+
+
+def test_modules_are_followed_to_the_end_with_their_packages(package: Path):
+    found = modules_of("from artbook.music.midi import read", package)
+    assert set(found) == {"artbook", "artbook.music", "artbook.music.midi", "artbook.data", "artbook.data.store"}
+    assert found["artbook.data.store"] == package / "data" / "store.py"
+
+
+def test_names_from_elsewhere_and_unknown_ones_have_no_file(package: Path):
+    assert module_file("numpy", package) is None
+    assert module_file("artbook.nothing", package) is None
+
+
+def test_a_change_counts_only_where_it_is_imported(toy_book, package: Path):
+    book = toy_book(music_one=("from artbook.music import midi",), images_two=("from artbook.images import pictures",))
+
+    def inputs() -> tuple[dict, dict]:
+        return tuple(dict(inputs_of(book, name, "smoke", 0, package)) for name in book.chapters)
+
+    music, images = inputs()
+    (package / "images" / "pictures.py").write_text("import artbook.data.store as store\nSIZE = 32\n")
+    assert what_changed(music, inputs()[0]) == []
+    assert what_changed(images, inputs()[1]) == ["artbook.images.pictures"]
+    (package / "data" / "store.py").write_text("LIMIT = 1\n")
+    assert what_changed(music, inputs()[0]) == ["artbook.data.store"]
+    (package / "data" / "manifest.json").write_text('{"new": 1}')
+    assert "data/manifest.json" in what_changed(music, inputs()[0])
+    (book.root / "requirements.lock").write_text("numpy==2.4.7\n")
+    assert "lock" in what_changed(music, inputs()[0])
+
+
+def test_a_chapter_without_data_does_not_depend_on_the_manifest(toy_book, package: Path):
+    book = toy_book(music_one=("from artbook import show",))
+    before = inputs_of(book, "music/one", "smoke", 0, package)
+    (package / "data" / "manifest.json").write_text('{"new": 1}')
+    assert what_changed(before, inputs_of(book, "music/one", "smoke", 0, package)) == []
+
+
+def test_settings_and_cells_count(toy_book, monkeypatch):
+    book = toy_book(music_one=("1 + 1",))
+    before = inputs_of(book, "music/one", "smoke", 0)
+    assert what_changed(before, inputs_of(book, "music/one", "cpu", 1)) == ["profile", "seed"]
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert what_changed(before, inputs_of(book, "music/one", "smoke", 0)) == ["backend"]
+    path = book.notebook("music/one")
+    path.write_text(path.read_text().replace("1 + 1", "1 + 2"))
+    assert "cells" in what_changed(before, inputs_of(book, "music/one", "smoke", 0))
+
+
+def test_notebook_magics_are_understood(toy_book):
+    book = toy_book(music_one=("%matplotlib inline\nfrom artbook import music",))
+    assert "artbook.music" in inputs_of(book, "music/one", "smoke", 0)
