@@ -129,7 +129,7 @@ def record(
     bound: float,
     baselines: Mapping[str, float] | None = None,
     published: Mapping[str, Published] | None = None,
-) -> Headline:
+) -> None:
     """Record a headline result: it is shown here, glued into the prose, listed on the results page and checked.
 
     Args:
@@ -141,9 +141,6 @@ def record(
         bound: the claim: at least as good as this in the ``cpu`` profile.
         baselines: measured values of simpler methods, by name.
         published: published values, by the name of the model.
-
-    Returns:
-        The headline.
 
     Raises:
         ValueError: a number is not finite, or ``better`` is neither word.
@@ -162,7 +159,6 @@ def record(
     text = f"**{title}**: {headline.value:.4g} {unit} (claimed: {headline.claim})"
     bundle, metadata = format_display_data(Markdown(text))
     display(bundle | {HEADLINE_MIME: asdict(headline)}, raw=True, metadata=metadata)
-    return headline
 
 
 def check(answer: Any, expected: Any, *, tolerance: float = 1e-6) -> None:
