@@ -24,7 +24,7 @@ def test_begin_seeds_numpy_and_keras_and_says_what_it_runs_on(capsys):
     first = np.random.rand(), float(chapter.keras.random.uniform(()))
     begin("cpu", 7)
     assert first == (np.random.rand(), float(chapter.keras.random.uniform(())))
-    line = capsys.readouterr().out.splitlines()[0]
+    said = capsys.readouterr().out
     for part in (
         "Python 3.",
         f"Keras {chapter.keras.__version__} on",
@@ -32,7 +32,7 @@ def test_begin_seeds_numpy_and_keras_and_says_what_it_runs_on(capsys):
         "profile cpu",
         "seed 7",
     ):
-        assert part in line
+        assert part in said
     assert run.pick(smoke=1, cpu=2, gpu=3) == 2
     assert run.rng().random() == np.random.default_rng(7).random()
 

@@ -67,7 +67,7 @@ class Run:
 
 
 def begin(profile: str, seed: int) -> Run:
-    """Start a chapter: settle the profile, seed everything, and say on one line what it runs on.
+    """Start a chapter: settle the profile, seed everything, and say what it runs on.
 
     Args:
         profile: ``smoke``, ``cpu`` or ``gpu``; the environment variable ``ARTBOOK_PROFILE`` overrides it.
@@ -84,8 +84,10 @@ def begin(profile: str, seed: int) -> Run:
         raise ValueError(f"the profile is one of {', '.join(PROFILES)}; {profile!r} was given")
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise ValueError(f"the seed is a whole number, zero or more; {seed!r} was given")
-    keras.utils.set_random_seed(seed)
-    print(f"{describe_versions()} · profile {profile} · seed {seed}")
+    # On JAX too, this is where Keras first imports TensorFlow.
+    with _notices_withheld():
+        keras.utils.set_random_seed(seed)
+    print(describe_versions(), f"profile {profile} · seed {seed}", sep="\n")
     return Run(profile, seed)
 
 

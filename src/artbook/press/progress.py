@@ -67,7 +67,8 @@ class Progress:
         self._rows[id(job)] = row
         if not self._console.is_terminal:
             seconds = "" if row.seconds is None else f"{row.seconds:.1f} s"
-            self._console.print(f"{row.state:12} {self._names[id(job)]:36} {seconds:>8}  {escape(row.result)}", soft_wrap=True)
+            line = f"{row.state:12} {self._names[id(job)]:36} {seconds:>8}  {escape(row.result)}"
+            self._console.print(line, soft_wrap=True)
 
     def _table(self) -> Table:
         table = Table("chapter", "state", box=None)

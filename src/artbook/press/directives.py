@@ -1,0 +1,323 @@
+"""A Sphinx extension that puts onto the pages what the runs measured and made.
+
+The staged source (see ``render``) has beside each executed notebook the record of its run, so every
+directive reads only files of the source folder and notes them as what its page depends on.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, ClassVar
+
+import nbformat
+from docutils import nodes
+from docutils.parsers.rst import directives
+from docutils.statemachine import StringList
+from nbformat import NotebookNode
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+from sphinxcontrib.bibtex.plugin import register_plugin
+from sphinxcontrib.bibtex.style.referencing import BracketStyle
+from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
+
+from artbook.data.manifest import Corpus, corpora
+from artbook.press import Profile
+from artbook.press.book import Book, Record
+from artbook.press.headline import Headline
+
+_LOG = logging.getLogger(__name__)
+
+NOT_RUN = "This chapter has not been run in the profile that these pages were made from."
+
+
+def duration(seconds: float) -> str:
+    """A time in words: ``45 s``, or from two minutes on ``3 min 5 s``."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
+def measured_run(record: Record) -> str:
+    """What one run took, as a sentence.
+
+    Args:
+        record: the run.
+
+    Returns:
+        MyST text.
+    """
+    return (
+        f"Measured in the profile `{record.profile}`: {duration(record.seconds)}, of which the processor worked"
+        f" {duration(record.cpu_seconds)}, and at most {record.peak_memory / 1e9:.1f} GB of memory."
+    )
+
+
+def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A MyST table; the first column is aligned left, the others as they come.
+
+    Args:
+        caption: above the table.
+        head: the columns' names.
+        rows: the cells, MyST text on one line.
+
+    Returns:
+        MyST text.
+    """
+    lines = [head, ["---"] * len(head), *rows]
+    cells = "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in lines)
+    return f"```{{table}} {caption}\n:align: left\n\n{cells}\n```\n"
+
+
+def headline_table(headline: Headline, profile: str) -> str:
+    """One headline with its claim, its baselines and the published values.
+
+    Args:
+        headline: the result.
+        profile: of the run; a smoke run is too short to be held to a claim.
+
+    Returns:
+        MyST text, with a citation for each published value.
+    """
+    verdict = "holds" if headline.holds else "**does not hold**"
+    if profile == Profile.SMOKE:
+        verdict = "not asked of a run in `smoke`"
+    rows = [["**this book**", f"**{headline.value:.4g}**", f"claimed: {headline.claim}; {verdict}"]]
+    rows += [[name, f"{value:.4g}", "baseline, measured here"] for name, value in headline.baselines.items()]
+    for name, published in headline.published.items():
+        remark = f"published: {{cite:t}}`{published.citation}`"
+        rows.append([name, f"{published.value:g}", f"{remark}; {published.note}" if published.note else remark])
+    caption = f"{headline.title}, in {headline.unit}; {headline.better} is better"
+    return table(caption, ["Model", "Value", "Remark"], rows)
+
+
+def executions_table(records: Mapping[str, Record | None]) -> str:
+    """Time, processor time and memory of each chapter's run, and their sums.
+
+    Args:
+        records: by chapter; ``None`` for one that has not been run.
+
+    Returns:
+        MyST text.
+    """
+    made = [record for record in records.values() if record]
+    rows = []
+    for chapter, record in records.items():
+        cells = _execution_cells(record) if record else ["not run", "", "", "", ""]
+        rows.append([f"{{doc}}`/{chapter}`", *cells])
+    total = [f"{sum(r.seconds for r in made):.0f}", f"{sum(r.cpu_seconds for r in made):.0f}"]
+    rows.append(["**together**", "", *total, "", ""])
+    head = ["Chapter", "Profile", "Seconds", "CPU seconds", "Peak memory, MB", "Finished (UTC)"]
+    return table("What each chapter's run took", head, rows)
+
+
+def _execution_cells(record: Record) -> list[str]:
+    finished = record.finished[:16].replace("T", " ")
+    return [
+        record.profile,
+        f"{record.seconds:.0f}",
+        f"{record.cpu_seconds:.0f}",
+        f"{record.peak_memory / 1e6:.0f}",
+        finished,
+    ]
+
+
+def versions_table(records: Iterable[Record]) -> str:
+    """The versions that the chapters ran with.
+
+    Args:
+        records: the runs; where two ran with different versions, both are listed.
+
+    Returns:
+        MyST text.
+    """
+    versions: dict[str, set[str]] = {}
+    for record in records:
+        for name, version in record.versions.items():
+            versions.setdefault(name, set()).add(version)
+    return table(
+        "What they ran on", ["Package", "Version"], [[name, ", ".join(sorted(versions[name]))] for name in versions]
+    )
+
+
+def corpus_table(corpus: Corpus) -> str:
+    """One entry of the data manifest.
+
+    Args:
+        corpus: the entry.
+
+    Returns:
+        MyST text.
+    """
+    rows = [
+        ["Version", corpus.version],
+        ["Authors", corpus.authors],
+        ["Licence", corpus.licence],
+        ["Source", f"`{corpus.source}`"],
+        ["File", f"`{corpus.file}`, {corpus.size / 1e6:.1f} MB"],
+        ["SHA-256", f"`{corpus.sha256}`"],
+    ]
+    return table(f"{corpus.name}: {corpus.used_for}", ["Name", corpus.name], rows)
+
+
+def glued_output(notebook: NotebookNode, name: str) -> dict[str, str]:
+    """What an executed notebook has glued under a name.
+
+    Args:
+        notebook: the notebook.
+        name: the name that ``glue`` was called with.
+
+    Returns:
+        The output's data by media type.
+
+    Raises:
+        LookupError: nothing is glued under that name.
+    """
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            glued = output.get("metadata", {}).get("scrapbook", {})
+            if glued.get("name") == name:
+                return {media.removeprefix(glued["mime_prefix"]): data for media, data in output.data.items()}
+    raise LookupError(f"nothing is glued under {name!r}")
+
+
+class _Made(SphinxDirective):
+    """A directive whose content is made from the runs: MyST text, parsed as if it stood on the page."""
+
+    def run(self) -> list[nodes.Node]:
+        return self.parsed(self._text())
+
+    def _text(self) -> str:
+        raise NotImplementedError
+
+    def parsed(self, text: str) -> list[nodes.Node]:
+        parent = nodes.Element()
+        parent.document = self.state.document
+        lines = StringList(text.splitlines(), source=self.get_source_info()[0])
+        self.state.nested_parse(lines, self.content_offset, parent, match_titles=True)
+        return parent.children
+
+    def staged(self, name: str) -> str | None:
+        path = Path(self.env.srcdir, name)
+        self.env.note_dependency(str(path))
+        return path.read_text(encoding="utf-8") if path.is_file() else None
+
+    def record_of(self, chapter: str) -> Record | None:
+        text = self.staged(f"{chapter}.json")
+        return Record.from_json(text) if text else None
+
+    def records(self) -> dict[str, Record | None]:
+        return {chapter: self.record_of(chapter) for chapter in Book.here(Path(self.env.srcdir)).chapters}
+
+    def notebook_of(self, chapter: str) -> NotebookNode:
+        return nbformat.reads(self.staged(f"{chapter}.ipynb"), as_version=4)
+
+
+class MeasuredRun(_Made):
+    """``{measured-run}``: what this chapter's run took."""
+
+    def _text(self) -> str:
+        record = self.record_of(self.env.docname)
+        return measured_run(record) if record else NOT_RUN
+
+
+class Headlines(_Made):
+    """``{headlines}``: a section for each chapter, with a table for each of its headline results."""
+
+    def _text(self) -> str:
+        sections = []
+        for chapter, record in self.records().items():
+            # Sphinx knows the titles only when all pages are read, too late for a heading.
+            title = self.notebook_of(chapter).cells[0].source.splitlines()[0].removeprefix("# ")
+            tables = [headline_table(each, record.profile) for each in record.headlines] if record else [NOT_RUN]
+            sections += [f"## {title}", f"From {{doc}}`/{chapter}`.", *tables]
+        return "\n\n".join(sections)
+
+
+class Executions(_Made):
+    """``{executions}``: what each chapter's run took, and the versions it ran with."""
+
+    def _text(self) -> str:
+        records = self.records()
+        return executions_table(records) + "\n" + versions_table(filter(None, records.values()))
+
+
+class Corpora(_Made):
+    """``{corpora}``: all that the book downloads or reads, from the data manifest."""
+
+    def _text(self) -> str:
+        self.env.note_dependency(str(files("artbook.data") / "manifest.json"))
+        return "\n".join(corpus_table(each) for each in corpora())
+
+
+class FromChapter(_Made):
+    """``{from-chapter} music/first-model::sample``: what a chapter glued, with the content as its caption.
+
+    MyST-NB's own glue across documents knows neither alternative texts nor what a page depends on.
+    """
+
+    required_arguments = 1
+    has_content = True
+    option_spec: ClassVar = {"alt": directives.unchanged_required}
+
+    def run(self) -> list[nodes.Node]:
+        """The output in a figure without a number: it has one already, in its chapter."""
+        chapter, _, name = self.arguments[0].partition("::")
+        if self.record_of(chapter) is None:
+            return self.parsed(NOT_RUN)
+        try:
+            output = glued_output(self.notebook_of(chapter), name)
+        except LookupError as error:
+            _LOG.warning("%s: %s", chapter, error, location=self.get_location())
+            return []
+        return [nodes.figure("", self._shown(output), nodes.legend("", *self.parsed("\n".join(self.content))))]
+
+    def _shown(self, output: Mapping[str, str]) -> nodes.Node:
+        for media in ("text/html", "image/svg+xml"):
+            if media in output:
+                return nodes.raw("", output[media], format="html")
+        data = "".join(output["image/png"].split())
+        return nodes.image(uri=f"data:image/png;base64,{data}", alt=self.options.get("alt", ""))
+
+
+@dataclass
+class RoundBrackets(AuthorYearReferenceStyle):
+    """Citations by author and year in round brackets: "Bai et al. (2018)", "(Bai et al., 2018)"."""
+
+    bracket_textual: BracketStyle = field(default_factory=lambda: BracketStyle("(", ")"))
+    bracket_parenthetical: BracketStyle = field(default_factory=lambda: BracketStyle("(", ")"))
+
+
+def mend_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Mend what Sphinx and its extensions write onto a page, before it is written.
+
+    The entries of the bibliography get the role of list items; the one that docutils gives them is
+    deprecated. mermaid is loaded as a plain script, because no browser imports a module into a page
+    that was opened from the disk, and only where there is a diagram.
+    """
+    context["body"] = context.get("body", "").replace('role="doc-biblioentry"', 'role="listitem"')
+    scripts = context["script_files"]
+    for script in list(scripts):
+        body = script.attributes.get("body", "")
+        if body.startswith("import mermaid"):
+            if doctree is None:
+                scripts.remove(script)
+            else:
+                script.attributes["body"] = body.partition(";")[2]
+                app.add_js_file(app.config.mermaid_use_local)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directives and the style of the citations with Sphinx."""
+    register_plugin("sphinxcontrib.bibtex.style.referencing", "round_brackets", RoundBrackets)
+    for name, directive in {
+        "measured-run": MeasuredRun,
+        "headlines": Headlines,
+        "executions": Executions,
+        "corpora": Corpora,
+        "from-chapter": FromChapter,
+    }.items():
+        app.add_directive(name, directive)
+    app.connect("html-page-context", mend_page, priority=900)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
