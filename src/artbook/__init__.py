@@ -13,3 +13,5 @@ __version__ = "0.1.0"
 # notices in the pages, and the same digits with and without oneDNN's own kernels.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+# Read by JAX when it first meets a GPU, of which it would otherwise take three quarters from TensorFlow.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")

@@ -1,0 +1,47 @@
+# The book's commands. Each sets up what it needs; `make` by itself lists them.
+
+PYTHON ?= python3
+PROFILE ?= cpu
+CHAPTERS ?=
+JOBS ?= 2
+
+BIN = .venv/bin
+PYTEST = $(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile
+
+# Without bytecode every kernel would take five seconds more to import TensorFlow.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help set-up book test lab clean
+
+help:
+	@echo "make book    run the chapters and render the book to _build/html/index.html"
+	@echo "make test    check the package, the notebooks and the pages"
+	@echo "make lab     open the chapters in JupyterLab"
+	@echo "make clean   remove all that was made here; downloaded data stay in the user's cache"
+	@echo
+	@echo "PYTHON=$(PYTHON)      the Python to set up with: 3.11, 3.12 or 3.13"
+	@echo "PROFILE=$(PROFILE)         smoke (seconds), cpu (the book) or gpu (Colab)"
+	@echo "CHAPTERS=$(CHAPTERS)           parts or chapters to run, for example music; all if none is named"
+	@echo "JOBS=$(JOBS)              chapters at a time"
+
+set-up:
+	@$(PYTHON) src/artbook/press/setup.py
+
+book: set-up
+	@$(BIN)/artbook run --profile $(PROFILE) --jobs $(JOBS) $(CHAPTERS)
+	@$(BIN)/artbook render --profile $(PROFILE)
+
+test: set-up
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/artbook run --profile smoke
+	$(BIN)/artbook render --profile smoke
+	$(PYTEST) --cov tests
+	ARTBOOK_PROFILE=smoke TF_NUM_INTRAOP_THREADS=1 $(PYTEST) --nbval-lax book
+
+lab: set-up
+	@$(BIN)/jupyter lab book
+
+clean:
+	rm -rf _build .venv .venv-colab .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
