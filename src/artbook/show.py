@@ -1,7 +1,30 @@
 """Every plot, player and score of the book, in one style."""
 
+import base64
+import hashlib
+import html
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
 import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import verovio
 from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from artbook.data.keyboard import KEYS, LOWEST, voice_runs
+from artbook.notation import to_mei
+
+MAX_SECONDS = 10
+MAX_PLAYER_BYTES = 200_000
 
 # Okabe and Ito's palette, told apart with the common kinds of colour blindness.
 COLOURS = {
@@ -34,3 +57,324 @@ def use_style() -> None:
             "legend.frameon": False,
         }
     )
+
+
+class GraphNode(NamedTuple):
+    """A value of a computation and the derivative of the result by it, at a place of the drawing.
+
+    Attributes:
+        symbol: mathematics in matplotlib's notation, without the dollar signs.
+        column: from 0 on the left.
+        row: from 0 at the top; the forward pass runs downwards.
+        value: what the forward pass computed.
+        gradient: what the backward pass computed.
+    """
+
+    symbol: str
+    column: float
+    row: float
+    value: float
+    gradient: float
+
+
+class GraphEdge(NamedTuple):
+    """An edge from one node to another, by number; ``weight`` is the value and gradient of what it multiplies by."""
+
+    source: int
+    target: int
+    weight: tuple[float, float] | None = None
+
+
+def computation_graph(nodes: Sequence[GraphNode], edges: Sequence[GraphEdge]) -> Figure:
+    """Draw a computation graph: in each box the value on white, below it the gradient on grey.
+
+    Args:
+        nodes: at least one.
+        edges: between numbers of nodes, each drawn from the box of its source down to that of its target.
+
+    Returns:
+        The figure; with two columns it is readable at the width of a phone.
+
+    Raises:
+        ValueError: there is no node, an edge leads to a node that does not exist, or a number is not finite.
+    """
+    if not nodes:
+        raise ValueError("a computation graph has at least one node; none was given")
+    if not all(end in range(len(nodes)) for edge in edges for end in (edge.source, edge.target)):
+        raise ValueError(f"an edge leads between nodes 0 to {len(nodes) - 1}; {list(edges)} was given")
+    numbers = [number for node in nodes for number in node[1:]]
+    numbers += [number for edge in edges for number in edge.weight or ()]
+    if not np.isfinite(numbers).all():
+        raise ValueError("places, values and gradients are finite numbers; NaN or infinity was given")
+    right, bottom = max(node.column for node in nodes), max(node.row for node in nodes)
+    figure, axes = plt.subplots(figsize=(2.5 * (right + 0.8), 1.1 * (bottom + 0.6)))
+    axes.set(xlim=(-0.4, right + 0.4), ylim=(bottom + 0.3, -0.3))
+    axes.axis("off")
+    for edge in edges:
+        _draw_edge(axes, nodes[edge.source], nodes[edge.target], edge.weight)
+    for node in nodes:
+        label = f"${node.symbol} = {_in_figures(node.value, 6)}$"
+        _draw_box(axes, (node.column, node.row), (0.36, 0.24), label, node.gradient, 11)
+    return figure
+
+
+def _draw_edge(axes: Axes, source: GraphNode, target: GraphNode, weight: tuple[float, float] | None) -> None:
+    start, end = (source.column, source.row + 0.24), (target.column, target.row - 0.24)
+    axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": "0.35", "shrinkA": 0, "shrinkB": 0})
+    if weight is not None:
+        # Weights of slanting edges stand high and those of upright edges low, where no edge crosses them.
+        along = 0.6 if source.column == target.column else 0.25
+        place = [here + along * (there - here) for here, there in zip(start, end, strict=True)]
+        _draw_box(axes, place, (0.2, 0.17), f"${_in_figures(weight[0], 3)}$", weight[1], 9)
+
+
+def _draw_box(
+    axes: Axes, centre: Sequence[float], half: tuple[float, float], label: str, gradient: float, size: float
+) -> None:
+    (x, y), (width, height) = centre, half
+    for top, shade, text in ((y - height, "white", label), (y, "0.87", f"${_in_figures(gradient, 3)}$")):
+        axes.add_patch(
+            Rectangle((x - width, top), 2 * width, height, facecolor=shade, edgecolor="0.35", linewidth=0.8, zorder=3)
+        )
+        axes.text(x, top + height / 2, text, ha="center", va="center_baseline", fontsize=size, zorder=4)
+
+
+def _in_figures(number: float, figures: int) -> str:
+    mantissa, _, exponent = f"{number:.{figures}g}".partition("e")
+    return rf"{mantissa} \times 10^{{{int(exponent)}}}" if exponent else mantissa
+
+
+@dataclass(frozen=True)
+class Player:
+    """A sound in the page.
+
+    Attributes:
+        title: what is heard; also what a screen reader says.
+        seconds: how long it lasts.
+        mp3: the encoded sound.
+    """
+
+    title: str
+    seconds: float
+    mp3: bytes
+
+    def __repr__(self) -> str:
+        return f"Sound: {self.title} ({self.seconds:.0f} s)"
+
+    def _repr_html_(self) -> str:
+        title = html.escape(self.title, quote=True)
+        source = "data:audio/mpeg;base64," + base64.b64encode(self.mp3).decode()
+        return (
+            f'<figure class="player" style="margin:0"><figcaption style="text-align:left">{title}</figcaption>'
+            f'<audio controls aria-label="{title}" src="{source}" style="width:100%;max-width:32rem"></audio></figure>'
+        )
+
+
+def audio(samples: npt.ArrayLike, rate: int, title: str) -> Player:
+    """A player for a sound, with the sound in it: it plays wherever the page is shown.
+
+    Args:
+        samples: of one channel, ``(N,)``, between -1 and 1, at most ten seconds.
+        rate: samples a second, one of MP3's: 8,000 to 48,000.
+        title: what is heard, in words.
+
+    Returns:
+        The player, at most 200 kB.
+
+    Raises:
+        ValueError: no samples, another shape, NaN, louder than 1, too long, another rate, or no title.
+    """
+    sound = np.asarray(samples, dtype=np.float32)
+    if sound.ndim != 1 or not len(sound):
+        raise ValueError(f"samples of shape (N,) were wanted; the shape {sound.shape} was given")
+    if not np.abs(sound).max() <= 1:
+        raise ValueError(f"samples between -1 and 1 were wanted; the largest is {np.abs(sound).max()}")
+    if rate not in (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000):
+        raise ValueError(f"a rate that MP3 has, such as 22050, was wanted; {rate!r} was given")
+    if len(sound) > MAX_SECONDS * rate:
+        raise ValueError(f"at most {MAX_SECONDS} s were wanted; the samples last {len(sound) / rate:.1f} s")
+    if not title.strip():
+        raise ValueError("a title that says what is heard was wanted; none was given")
+    encoded = io.BytesIO()
+    soundfile.write(encoded, sound, rate, format="MP3", subtype="MPEG_LAYER_III")
+    player = Player(title, len(sound) / rate, encoded.getvalue())
+    if len(player._repr_html_()) > MAX_PLAYER_BYTES:
+        raise ValueError(f"a player of at most {MAX_PLAYER_BYTES} bytes was wanted; lower the rate from {rate}")
+    return player
+
+
+@dataclass(frozen=True)
+class Score:
+    """An engraved score.
+
+    Attributes:
+        svg: the picture; it scales to the width of the page.
+        alt: what it shows, in words.
+    """
+
+    svg: str
+    alt: str
+
+    def __repr__(self) -> str:
+        return f"Score: {self.alt}"
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+
+def score(
+    pitches: npt.ArrayLike,
+    onsets: npt.ArrayLike | None = None,
+    *,
+    alt: str,
+    position: npt.ArrayLike | None = None,
+    fermatas: npt.ArrayLike | None = None,
+    steps_per_quarter: int = 4,
+    beats_per_bar: float = 4,
+    fifths: int = 0,
+) -> Score:
+    """Engrave voices on a grid as a score: one voice on one staff, more on two.
+
+    Args:
+        pitches: MIDI numbers, whole, ``(T, V)``, 1 to 8 voices, the top voice first; a negative number is a rest.
+        onsets: where a note begins, bool ``(T, V)``; left out, a note begins where the pitch changes.
+        alt: what the score shows, in words, for those who do not see it.
+        position: steps since the bar line, ``(T,)``; left out, the first step begins a bar.
+        fermatas: where a note of the top voice with a fermata sounds, bool ``(T,)``.
+        steps_per_quarter: 1, 2 or 4.
+        beats_per_bar: quarter notes in a bar, whole, 1 to 12.
+        fifths: the key signature, -7 to 7: sharps above zero, flats below.
+
+    Returns:
+        The score, about as wide as a column of text.
+
+    Raises:
+        ValueError: no alt text, or what ``artbook.notation.to_mei`` refuses.
+    """
+    if not alt.strip():
+        raise ValueError("an alt text that says what the score shows was wanted; none was given")
+    mei = to_mei(
+        pitches,
+        onsets,
+        position=position,
+        fermatas=fermatas,
+        steps_per_quarter=steps_per_quarter,
+        beats_per_bar=beats_per_bar,
+        fifths=fifths,
+    )
+    verovio.enableLog(verovio.LOG_ERROR)
+    engraver = verovio.toolkit()
+    engraver.setOptions(
+        {
+            "adjustPageHeight": True,
+            "adjustPageWidth": True,
+            "breaks": "auto",
+            "footer": "none",
+            "header": "none",
+            "pageHeight": 60_000,
+            "pageWidth": 1280,
+            "scale": 50,
+            "svgViewBox": True,
+            # The same score is always the same file, and two scores in a page share no identifier.
+            "xmlIdSeed": int(hashlib.sha256(mei.encode()).hexdigest()[:7], 16),
+        }
+    )
+    engraver.loadData(mei)
+    svg = engraver.renderToSVG(1)
+    label = html.escape(alt, quote=True)
+    attributes = f'role="img" aria-label="{label}" style="background:white;max-width:100%;height:auto"'
+    # Its own size, so that a short score is not stretched to the width of the page.
+    found = re.search(r'viewBox="0 0 (\d+) (\d+)"', svg)
+    assert found is not None
+    attributes += f' width="{found[1]}" height="{found[2]}"'
+    return Score(svg.replace("<svg", f"<svg {attributes}", 1), alt)
+
+
+def piano_roll(roll: npt.ArrayLike, steps_per_quarter: int = 1) -> Figure:
+    """Draw a piano roll: time to the right, the keys upwards, as far as they are used.
+
+    Args:
+        roll: bool, or numbers from 0 to 1 such as a model's probabilities, ``(T, 88)``.
+        steps_per_quarter: how many steps make a quarter note, 1 or more.
+
+    Returns:
+        The figure; with numbers between 0 and 1 it has a scale of colours.
+
+    Raises:
+        ValueError: no steps, another shape, or numbers out of range.
+    """
+    keys = np.asarray(roll, dtype=float)
+    if keys.ndim != 2 or not len(keys) or keys.shape[1] != KEYS:
+        raise ValueError(f"a roll of shape (T, {KEYS}) was wanted; the shape {keys.shape} was given")
+    if not ((keys >= 0) & (keys <= 1)).all():
+        raise ValueError("numbers from 0 to 1 were wanted; the roll holds others, or NaN")
+    _check_steps(steps_per_quarter)
+    figure, axes = plt.subplots()
+    used = np.flatnonzero(keys.max(axis=0) > 0.01)
+    lowest, highest = (used[0], used[-1]) if len(used) else (0, KEYS - 1)
+    extent = (0, len(keys) / steps_per_quarter, LOWEST - 0.5, LOWEST + KEYS - 0.5)
+    binary = np.isin(keys, (0, 1)).all()
+    image = axes.imshow(
+        keys.T,
+        cmap="Blues" if binary else "cividis",
+        vmin=0,
+        vmax=1,
+        origin="lower",
+        extent=extent,
+        aspect="auto",
+        interpolation="none",
+    )
+    if not binary:
+        figure.colorbar(image, label="value")
+    _name_keys(axes, LOWEST + lowest, LOWEST + highest)
+    return figure
+
+
+def voice_roll(pitches: npt.ArrayLike, onsets: npt.ArrayLike | None = None, steps_per_quarter: int = 4) -> Figure:
+    """Draw voices as a piano roll: each note a bar in the colour of its voice, with a gap where a note begins anew.
+
+    Args:
+        pitches: MIDI numbers, whole, ``(T, V)``, 1 to 4 voices, the top voice first; a negative number is a rest.
+        onsets: where a note begins, bool ``(T, V)``; left out, a note begins where the pitch changes.
+        steps_per_quarter: how many steps make a quarter note, 1 or more.
+
+    Returns:
+        The figure, with the names of the voices if there are four.
+
+    Raises:
+        ValueError: no steps, too many voices, or what ``voice_runs`` refuses.
+    """
+    runs = voice_runs(pitches, onsets)
+    shape = np.shape(pitches)
+    if not shape[0] or not 1 <= shape[1] <= 4:
+        raise ValueError(f"pitches of shape (T, V) with 1 to 4 voices were wanted; the shape {shape} was given")
+    _check_steps(steps_per_quarter)
+    figure, axes = plt.subplots()
+    axes.set_axisbelow(True)
+    names = ("soprano", "alto", "tenor", "bass") if len(runs) == 4 else [f"voice {n + 1}" for n in range(len(runs))]
+    heard = [pitch for notes in runs for _, _, pitch in notes if pitch >= 0]
+    for notes, name, colour in zip(runs, names, COLOURS.values(), strict=False):
+        spans = [
+            (begin / steps_per_quarter, pitch, (end - begin) / steps_per_quarter - 0.06)
+            for begin, end, pitch in notes
+            if pitch >= 0
+        ]
+        starts, places, widths = zip(*spans, strict=True) if spans else ((), (), ())
+        axes.barh(places, widths, left=starts, height=0.9, color=colour, label=name)
+    axes.set_xlim(0, shape[0] / steps_per_quarter)
+    _name_keys(axes, min(heard, default=60), max(heard, default=60))
+    if len(runs) > 1:
+        figure.legend(loc="outside upper center", ncols=len(runs))
+    return figure
+
+
+def _check_steps(steps_per_quarter: int) -> None:
+    if isinstance(steps_per_quarter, bool) or not isinstance(steps_per_quarter, int) or steps_per_quarter < 1:
+        raise ValueError(f"1 step a quarter note, or more, was wanted; {steps_per_quarter!r} was given")
+
+
+def _name_keys(axes: Axes, lowest: int, highest: int) -> None:
+    """Name the Cs and the time, and show one key more on either side than is used."""
+    cs = range(24, 109, 12)
+    axes.set_yticks(cs, [f"C{c // 12 - 1} = {c}" for c in cs])
+    axes.set(ylim=(lowest - 1.5, highest + 1.5), ylabel="key (MIDI number)", xlabel="time in quarter notes")
