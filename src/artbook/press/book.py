@@ -59,9 +59,11 @@ class Record:
 
 
 def headline_from(fields: Mapping[str, Any]) -> Headline:
-    """The headline that was stored as a dictionary."""
-    published = {name: Published(**value) for name, value in fields["published"].items()}
-    return Headline(**{**fields, "published": published})
+    """The headline that was stored as a dictionary; notebooks sort by name, here values stand in order of size."""
+    baselines = dict(sorted(fields["baselines"].items(), key=lambda item: item[1]))
+    found = sorted(fields["published"].items(), key=lambda item: item[1]["value"])
+    published = {name: Published(**value) for name, value in found}
+    return Headline(**{**fields, "baselines": baselines, "published": published})
 
 
 @dataclass(frozen=True)

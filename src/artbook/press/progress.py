@@ -24,10 +24,10 @@ class _Row:
 
 
 def _row_of(record: Record, state: str) -> _Row:
-    """The row of a finished run: its first headline, or the claims that it does not keep."""
+    """The row of a finished run: its last headline, which is its main result, or the claims that it does not keep."""
     if record.broken_claims:
         return _Row("claim broken", seconds=record.seconds, result="; ".join(h.title for h in record.broken_claims))
-    result = next((f"{h.value:.4g} {h.unit} — {h.title}" for h in record.headlines), "")
+    result = "".join(f"{headline.value:.4g} {headline.unit} — {headline.title}" for headline in record.headlines[-1:])
     return _Row(state, seconds=record.seconds, result=result)
 
 

@@ -1,0 +1,75 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from artbook.music.baselines import ChordCounts, KeyRates, RepeatLast
+from artbook.music.likelihood import FramePairs, frame_pairs
+
+MODELS = [KeyRates, RepeatLast, ChordCounts]
+
+
+def pairs_of(seed=0, steps=8000):
+    """A roll in which four keys repeat more often than they change and the others never sound."""
+    rng = np.random.default_rng(seed)
+    roll = np.zeros((steps, 88), dtype=bool)
+    roll[:, 40:44] = np.repeat(rng.random((steps // 4, 4)) < 0.5, 4, axis=0)
+    return frame_pairs([roll])
+
+
+def small(previous, frames):
+    """Pairs with three keys, so that all frames can be listed; only fitting and costs see them."""
+    return FramePairs(np.array(previous, bool), np.array(frames, bool), np.zeros(len(frames), int))
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("strength", [0.1, 1, 30])
+def test_the_probabilities_of_all_frames_sum_to_one(model, strength):
+    everything = list(itertools.product([False, True], repeat=3))
+    rng = np.random.default_rng(0)
+    fitted = model.fit(small(rng.random((20, 3)) < 0.4, rng.random((20, 3)) < 0.4), strength)
+    for before in everything:
+        assert np.exp(-fitted.cost(small([before] * 8, everything))).sum() == pytest.approx(1, abs=1e-12)
+
+
+def test_key_rates_are_counts_drawn_towards_the_mean():
+    fitted = KeyRates.fit(small(np.zeros((4, 3)), [[1, 0, 0], [1, 0, 0], [1, 1, 0], [0, 0, 0]]), strength=4)
+    assert fitted.rates == pytest.approx([(3 + 4 / 3) / 8, (1 + 4 / 3) / 8, (0 + 4 / 3) / 8])
+
+
+def test_repeat_last_keeps_two_rates_a_key():
+    previous = [[1, 0, 0]] * 3 + [[0, 0, 0]] * 3
+    frames = [[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 0], [1, 0, 0], [0, 0, 0]]
+    fitted = RepeatLast.fit(small(previous, frames), strength=1e-9)
+    assert fitted.stays[0] == pytest.approx(2 / 3)
+    assert fitted.enters == pytest.approx([1 / 3, 1 / 6, 1e-10], abs=1e-9)
+
+
+def test_chord_counts_mix_the_bag_with_the_rates():
+    pairs = small(np.zeros((3, 3)), [[1, 1, 0], [1, 1, 0], [0, 0, 1]])
+    fitted = ChordCounts.fit(pairs, strength=2)
+    unseen = np.exp(-fitted.unseen.cost(small([[0, 0, 0]] * 2, [[1, 1, 0], [1, 1, 1]])))
+    costs = fitted.cost(small([[0, 0, 0]] * 2, [[1, 1, 0], [1, 1, 1]]))
+    assert np.exp(-costs) == pytest.approx([(2 + 2 * unseen[0]) / 5, 2 * unseen[1] / 5])
+
+
+def test_each_model_gains_from_what_it_knows():
+    train, test = pairs_of(0), pairs_of(1)
+    rates, repeats, chords = (model.fit(train, 1).cost(test).mean() for model in MODELS)
+    assert repeats < rates
+    assert abs(chords - rates) < 0.1  # these keys are independent: the bag of chords has nothing to gain
+
+
+def test_the_bag_of_chords_gains_where_keys_belong_together():
+    rng = np.random.default_rng(0)
+    roll = np.zeros((400, 88), dtype=bool)
+    roll[:, 40:44] = (rng.random(400) < 0.5)[:, np.newaxis]
+    pairs = frame_pairs([roll])
+    assert ChordCounts.fit(pairs, 1).cost(pairs).mean() < KeyRates.fit(pairs, 1).cost(pairs).mean() - 2
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("strength", [0, -1, np.nan, np.inf])
+def test_a_strength_is_finite_and_above_zero(model, strength):
+    with pytest.raises(ValueError, match="finite strength above 0"):
+        model.fit(pairs_of(), strength)
