@@ -19,6 +19,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from artbook.data.keyboard import KEYS, LOWEST, voice_runs
 from artbook.notation import to_mei
@@ -377,4 +378,5 @@ def _name_keys(axes: Axes, lowest: int, highest: int) -> None:
     """Name the Cs and the time, and show one key more on either side than is used."""
     cs = range(24, 109, 12)
     axes.set_yticks(cs, [f"C{c // 12 - 1} = {c}" for c in cs])
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, steps=(1, 2, 4, 8, 10), integer=True))
     axes.set(ylim=(lowest - 1.5, highest + 1.5), ylabel="key (MIDI number)", xlabel="time in quarter notes")

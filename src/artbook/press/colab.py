@@ -16,7 +16,7 @@ from posixpath import dirname, join, normpath
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
-from pybtex.database import BibliographyData, Entry, parse_file  # type: ignore[import-untyped]
+from pybtex.database import BibliographyData, Entry, parse_file
 
 from artbook.data.store import write_atomically
 from artbook.press import notebooks
