@@ -46,6 +46,11 @@ def test_an_unknown_profile_has_no_folder(toy_book):
         toy_book(music_one=("1",)).executed("music/one", "laptop")
 
 
+def test_the_book_is_the_full_run_and_other_profiles_stand_beside_it(tmp_path: Path):
+    assert Book(tmp_path).site("cpu") == tmp_path / "_build" / "html"
+    assert Book(tmp_path).site("smoke") == tmp_path / "_build" / "html-smoke"
+
+
 def test_a_record_comes_back_as_it_was(toy_book):
     book = toy_book(music_one=("1",))
     assert book.record("music/one", "cpu") is None

@@ -52,7 +52,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="session")
 def site() -> Path:
-    folder = BOOK.build / "html"
+    folder = BOOK.site("smoke")
     if not (folder / "index.html").is_file():
         render(BOOK, "smoke")
     return folder

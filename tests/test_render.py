@@ -138,7 +138,7 @@ def test_the_libraries_are_whole_and_without_maps() -> None:
 
 def test_a_book_is_rendered_and_rendered_again(book: Book, capsys: pytest.CaptureFixture[str]) -> None:
     page = render.render(book, "smoke")
-    assert page == book.build / "html" / "index.html"
+    assert page == book.build / "html-smoke" / "index.html"
     assert "Never run in the profile smoke" in capsys.readouterr().out
     chapter, results = (page.parent / name for name in ("music/one.html", "results.html"))
     assert directives.NOT_RUN in chapter.read_text()
@@ -156,7 +156,7 @@ def test_a_book_is_rendered_and_rendered_again(book: Book, capsys: pytest.Captur
     assert (page.parent / "_static" / "vendor" / "one.js").read_text() == "1"
 
     # Nothing changed, so Sphinx writes nothing; then one result changes, and its page with it.
-    made = book.build / "site" / "_build" / "html" / "results.html"
+    made = book.build / "render" / "smoke" / "work" / "_build" / "html" / "results.html"
     before = made.stat().st_mtime_ns
     render.render(book, "smoke")
     assert made.stat().st_mtime_ns == before
@@ -186,7 +186,7 @@ def test_a_name_that_nothing_is_glued_under_is_a_failure(book: Book) -> None:
     results.write_text(results.read_text().replace("one::quarter", "one::half"))
     with pytest.raises(render.RenderError, match="nothing is glued under 'half'"):
         render.render(book, "smoke")
-    assert not (book.build / "html").exists()
+    assert not book.site("smoke").exists()
 
 
 def test_warnings_are_told_where_a_chapter_was_never_run(book: Book, capsys: pytest.CaptureFixture[str]) -> None:
@@ -195,7 +195,7 @@ def test_warnings_are_told_where_a_chapter_was_never_run(book: Book, capsys: pyt
     said = capsys.readouterr().out
     assert "undefined label: 'nowhere'" in said
     assert str(book.build) not in said
-    assert not (book.build / "site" / "clean").exists()
+    assert not (book.build / "render" / "smoke" / "work" / "clean").exists()
 
 
 def test_an_interrupted_rendering_leaves_nothing_half_written(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from artbook.data.store import write_atomically
-from artbook.press import PROFILES
+from artbook.press import PROFILES, Profile
 from artbook.press.headline import Headline, Published
 
 
@@ -143,6 +143,10 @@ class Book:
         """What is kept of the chapter's last finished run, or ``None`` if it never ran."""
         path = self.executed(chapter, profile, seed).with_suffix(".json")
         return Record.from_json(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def site(self, profile: str) -> Path:
+        """The folder of the rendered pages: ``_build/html`` is the book, another profile's pages stand beside it."""
+        return self.build / ("html" if profile == Profile.CPU else f"html-{profile}")
 
     def keep(self, record: Record, executed: str) -> None:
         """Keep a finished run: first its notebook, then its record, each whole or not at all.

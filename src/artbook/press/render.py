@@ -40,7 +40,7 @@ def render(book: Book, profile: str) -> Path:
         profile: ``smoke``, ``cpu`` or ``gpu``.
 
     Returns:
-        The front page, ``_build/html/index.html``.
+        The front page: ``_build/html/index.html`` for the profile ``cpu`` (see ``Book.site``).
 
     Raises:
         ValueError: there is no such profile.
@@ -50,10 +50,11 @@ def render(book: Book, profile: str) -> Path:
     if never_run:
         print(f"Never run in the profile {profile}, so shown without outputs: {', '.join(never_run)}.")
         print("Until they are, warnings do not stop the rendering.", flush=True)
-    stage(staged_files(book, profile), book.build / "source")
-    made = _make_pages(book, strict=not never_run)
-    _put_in_place(made, book.build / "html")
-    return book.build / "html" / "index.html"
+    source, work = (book.build / "render" / profile / name for name in ("source", "work"))
+    stage(staged_files(book, profile), source)
+    made = _make_pages(book, source, work, strict=not never_run)
+    _put_in_place(made, book.site(profile))
+    return book.site(profile) / "index.html"
 
 
 def staged_files(book: Book, profile: str) -> dict[str, bytes]:
@@ -94,19 +95,18 @@ def stage(files: Mapping[str, bytes], folder: Path) -> None:
             path.rmdir()
 
 
-def _make_pages(book: Book, *, strict: bool) -> Path:
-    """Run Jupyter Book in ``_build/site`` and return the folder of the pages.
+def _make_pages(book: Book, source: Path, work: Path, *, strict: bool) -> Path:
+    """Run Jupyter Book on ``source`` in ``work``, and return the folder of the pages.
 
     Sphinx keeps what it has read and does not repeat its warnings about it. So what it keeps is used
     again only if there was no warning, and the tools and settings are the same.
     """
-    folder = book.build / "site"
-    clean, state = folder / "clean", _state(book)
+    clean, state = work / "clean", _state(book)
     if not clean.is_file() or clean.read_text(encoding="utf-8") != state:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
     clean.unlink(missing_ok=True)
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build"]
-    command += [str(book.build / "source"), "--path-output", str(folder), "-n", "-q", "--keep-going"]
+    command += [str(source), "--path-output", str(work), "-n", "-q", "--keep-going"]
     command += ["--config", str(book.root / "_config.yml"), "--toc", str(book.root / "_toc.yml")]
     run = subprocess.run(
         [*command, "-W"] if strict else command,
@@ -116,14 +116,14 @@ def _make_pages(book: Book, *, strict: bool) -> Path:
         encoding="utf-8",
         check=False,
     )
-    warnings = _readable(run.stderr, book)
+    warnings = _readable(run.stderr).replace(str(source), str(book.pages))
     if run.returncode:
         raise RenderError(f"the pages could not be made:\n{warnings or run.stdout}")
     if warnings:
         print(warnings)
     else:
         write_atomically(clean, state.encode())
-    return folder / "_build" / "html"
+    return work / "_build" / "html"
 
 
 def _state(book: Book) -> str:
@@ -133,15 +133,14 @@ def _state(book: Book) -> str:
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()
 
 
-def _readable(log: str, book: Book) -> str:
-    """What Sphinx said, with the author's paths instead of the staged ones, and without colours."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", log).strip()
-    return plain.replace(str(book.build / "source"), str(book.pages))
+def _readable(log: str) -> str:
+    """What Sphinx said, without colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", log).strip()
 
 
 def _put_in_place(made: Path, site: Path) -> None:
     """Copy the pages beside the site and exchange the two by renaming, so the site is never half there."""
-    new, old = site.with_name(".html-new"), site.with_name(".html-old")
+    new, old = (site.with_name(f".{site.name}-{age}") for age in ("new", "old"))
     for folder in (new, old):
         shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(made, new)
