@@ -5,11 +5,16 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from hypothesis import settings
 
 from artbook.press import notebooks
 from artbook.press.book import Book
 
 ROOT = Path(__file__).parents[1]
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 PARAMETERS = 'profile: str = "cpu"\nseed: int = 0'
 

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from artbook.music.baselines import ChordCounts, KeyRates, RepeatLast
+from artbook.music.baselines import ChordBigrams, ChordCounts, KeyRates, RepeatLast, packed
 from artbook.music.likelihood import FramePairs, frame_pairs
 
 MODELS = [KeyRates, RepeatLast, ChordCounts]
@@ -69,7 +69,52 @@ def test_the_bag_of_chords_gains_where_keys_belong_together():
 
 
 @pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("frames", [np.zeros((3, 88), bool), np.ones((3, 88), bool)], ids=["silence", "all keys"])
+def test_there_is_something_to_count(model, frames):
+    with pytest.raises(ValueError, match="some keys sound and some do not"):
+        model.fit(frame_pairs([frames]), 1)
+
+
+def test_repeat_last_wants_a_frame_that_follows_another():
+    with pytest.raises(ValueError, match="of the 0 that are counted 0 sound"):
+        RepeatLast.fit(frame_pairs([np.eye(1, 88, 40, dtype=bool)] * 2), 1)
+
+
+@pytest.mark.parametrize("frames", [np.zeros((2, 3)), np.full((2, 3), np.nan), np.zeros(3, bool)])
+def test_only_frames_are_packed(frames):
+    with pytest.raises(ValueError, match="bool of shape"):
+        packed(frames)
+
+
+@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("strength", [0, -1, np.nan, np.inf])
 def test_a_strength_is_finite_and_above_zero(model, strength):
     with pytest.raises(ValueError, match="finite strength above 0"):
         model.fit(pairs_of(), strength)
+
+
+def test_bigrams_mix_what_followed_with_the_bag():
+    previous, frames = [[1, 0, 0]] * 3 + [[0, 1, 0]], [[0, 1, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]]
+    pairs = small(previous, frames)
+    bag = ChordCounts.fit(pairs, strength=1)
+    asked = small([[1, 0, 0], [1, 0, 0], [1, 1, 1]], [[0, 1, 0], [1, 1, 1], [0, 1, 0]])
+    q = np.exp(-bag.cost(asked))
+    costs = ChordBigrams.fit(pairs, 2, bag).cost(asked)
+    assert np.exp(-costs) == pytest.approx([(2 + 2 * q[0]) / 5, 2 * q[1] / 5, q[2]])
+
+
+@pytest.mark.parametrize("strength", [0.1, 30])
+def test_the_probabilities_after_each_frame_sum_to_one(strength):
+    everything = list(itertools.product([False, True], repeat=3))
+    rng = np.random.default_rng(0)
+    pairs = small(rng.random((20, 3)) < 0.4, rng.random((20, 3)) < 0.4)
+    fitted = ChordBigrams.fit(pairs, strength, ChordCounts.fit(pairs, 1))
+    for before in everything:
+        assert np.exp(-fitted.cost(small([before] * 8, everything))).sum() == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("strength", [0, -1, np.nan, np.inf])
+def test_the_strength_of_bigrams_is_finite_and_above_zero(strength):
+    pairs = pairs_of()
+    with pytest.raises(ValueError, match="finite strength above 0"):
+        ChordBigrams.fit(pairs, strength, ChordCounts.fit(pairs, 1))

@@ -6,6 +6,8 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from music21 import corpus
 
 from artbook.data import chorales
@@ -320,3 +322,50 @@ def test_the_cache_holds_what_was_read(read, empty_cache, monkeypatch):
         load.cache_clear()
         # The second time nothing may be read from the scores.
         monkeypatch.setattr(chorales, "_scores", None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("<pitch><step>C</step><octave>4</octave></pitch>", "<rest/>"),
+        ("<divisions>2<", "<divisions>0<"),
+        ("<beats>4<", "<beats>0<"),
+        ("<beat-type>4<", "<beat-type>0<"),
+        ("<step>C<", "<step>H<"),
+        ("<octave>4<", "<octave>44<"),
+        ("<octave>4<", "<octave>nan<"),
+        ("<duration>8<", "<duration>eight<"),
+        ("<note>", "<backup><duration>16</duration></backup><note>"),
+    ],
+)
+def test_a_damaged_or_empty_score_is_refused(old, new):
+    whole = score_of([note("C", 8)])
+    assert read_score("whole", whole).pitches[:, 0].tolist() == [60] * 16
+    with pytest.raises(ValueError, match="bad: a MusicXML score was wanted"):
+        read_score("bad", whole.replace(old.encode(), new.encode()))
+
+
+@given(st.data())
+def test_a_score_with_other_bytes_is_a_chorale_or_a_value_error(data):
+    content = bytearray(score_of([note("C", 8), note("D", 4) + note("E", 4)]))
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(32, 126))
+    try:
+        piece = read_score("changed", bytes(content))
+    except ValueError:
+        return
+    assert piece.pitches.shape == (len(piece.position), 4)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda whole: whole[:1000], lambda whole: b"", lambda whole: whole[:-20] + bytes(20)]
+)
+def test_a_damaged_cache_is_made_anew(read, empty_cache, damage):
+    load()
+    [path] = empty_cache.iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    load.cache_clear()
+    again = load()
+    assert path.read_bytes() == whole
+    assert [piece.name for piece in again.pieces] == [piece.name for piece in read.pieces]

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -110,6 +111,12 @@ except OSError as error:
     assert files_in(tmp_path) == [path]
 
 
+def test_a_cache_that_would_be_another_one_in_each_folder_is_refused(monkeypatch):
+    monkeypatch.setenv("ARTBOOK_CACHE", "cache")
+    with pytest.raises(ValueError, match="absolute path was wanted as ARTBOOK_CACHE; 'cache'"):
+        cache_folder()
+
+
 # The manifest
 
 
@@ -161,6 +168,21 @@ def test_a_download_that_is_cut_short_is_refused_and_not_kept(site, cache):
     pages["/cut"] = BODY
     with pytest.raises(ValueError, match="100 bytes came, 12000 were wanted"):
         fetch(entry(f"{address}/cut"))
+    assert not files_in(cache)
+
+
+def test_an_answer_that_is_no_http_is_reported(cache):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"four voices\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        with pytest.raises(OSError, match="could not be fetched: BadStatusLine"):
+            fetch(entry(f"http://127.0.0.1:{server.getsockname()[1]}/body"))
     assert not files_in(cache)
 
 

@@ -68,8 +68,9 @@ def test_playing_feeds_each_frame_back(network):
     for step in range(4):
         again = first_model.likeliest(4)(first_model.logits_after(network, before[:, step]))
         np.testing.assert_array_equal(played[:, step], again)
-    with pytest.raises(ValueError, match="at least 1 frame"):
-        first_model.play(network, openings, 0, first_model.likeliest(4))
+    for length in (0, 1.5, np.nan):
+        with pytest.raises(ValueError, match="at least 1 frame"):
+            first_model.play(network, openings, length, first_model.likeliest(4))
 
 
 def test_drawn_keys_sound_as_often_as_they_should():
@@ -82,7 +83,7 @@ def test_the_likeliest_keys_are_chosen():
     logits = np.array([[-2.0, 3.0, 0.5, -1.0], [1.0, 1.0, 1.0, 1.0]])
     assert first_model.likeliest(3)(logits)[0].tolist() == [False, True, True, True]
     assert first_model.likeliest(3)(logits).sum(axis=1).tolist() == [3, 3]
-    for count in (0, 89):
+    for count in (0, 89, 4.0, np.nan):
         with pytest.raises(ValueError, match="count from 1 to 88"):
             first_model.likeliest(count)
 

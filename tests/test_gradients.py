@@ -153,6 +153,19 @@ def test_a_model_without_variables_has_no_gradients() -> None:
         keras_gradients(keras.Sequential([keras.Input((2,))]), lambda output, targets: 0, [[1.0, 2.0]], [[0.0]])
 
 
+def test_a_variable_that_the_cost_does_not_depend_on_has_zeros() -> None:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, use_bias=False)])
+    (gradient,) = keras_gradients(model, lambda output, targets: keras.ops.sum(targets), [[3.0, 4.0]], [[0.0]])
+    assert np.array_equal(gradient, np.zeros((2, 1)))
+
+
+@pytest.mark.parametrize(("X", "targets"), [([[np.nan, 1.0]], [[0.0]]), ([[1.0, 1.0]], [[np.inf]]), ([[1.0]], [[0.0]])])
+def test_data_that_are_not_finite_or_do_not_fit_are_refused(X: list, targets: list) -> None:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    with pytest.raises(ValueError, match=r"finite numbers were wanted|incompatible with the layer"):
+        keras_gradients(model, lambda output, targets: keras.ops.sum(output), X, targets)
+
+
 def test_another_backend_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     monkeypatch.setattr(keras.backend, "backend", lambda: "numpy")

@@ -44,17 +44,20 @@ def test_a_passage_does_not_run_from_one_piece_into_the_next():
     assert judging.copied_share([to_roll([C_MAJOR, G_SEVENTH])], reference, 2) == 0
 
 
-@pytest.mark.parametrize("frames", [np.zeros((2, 87), bool), np.zeros(88, bool), np.zeros((2, 88))])
+@pytest.mark.parametrize("frames", [np.zeros((2, 87), bool), np.zeros(88, bool), np.full((2, 88), np.nan)])
 def test_frames_have_88_keys_and_are_bool(frames):
     for judge in (judging.pitch_classes, judging.semitone_clashes, judging.without_repeats):
         with pytest.raises(ValueError, match="was wanted"):
             judge(frames)
-    with pytest.raises(ValueError, match="was wanted"):
-        judging.known_chords(frames, to_roll([C_MAJOR]))
+    for call in (judging.known_chords, lambda *rolls: judging.copied_share(*([roll] for roll in rolls), 1)):
+        for rolls in ((frames, to_roll([C_MAJOR])), (to_roll([C_MAJOR]), frames)):
+            with pytest.raises(ValueError, match="was wanted"):
+                call(*rolls)
 
 
 def test_a_passage_has_a_length_that_some_piece_has():
-    with pytest.raises(ValueError, match="at least 1 frame"):
-        judging.copied_share([to_roll([C_MAJOR])], [], 0)
+    for length in (0, 1.5, np.nan):
+        with pytest.raises(ValueError, match="at least 1 frame"):
+            judging.copied_share([to_roll([C_MAJOR])], [], length)
     with pytest.raises(ValueError, match="at least 2 frames"):
         judging.copied_share([to_roll([C_MAJOR])], [], 2)

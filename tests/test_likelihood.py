@@ -34,6 +34,22 @@ def test_pairs_refuse_what_is_no_piano_roll(rolls):
         likelihood.frame_pairs(rolls)
 
 
+@pytest.mark.parametrize(
+    ("previous", "frames", "pieces"),
+    [
+        (np.zeros((2, 3)), np.zeros((2, 3), bool), np.zeros(2, int)),
+        (np.zeros((2, 3), bool), np.full((2, 3), np.nan), np.zeros(2, int)),
+        (np.zeros((2, 3), bool), np.zeros((2, 4), bool), np.zeros(2, int)),
+        (np.zeros((2, 3), bool), np.zeros((2, 3), bool), np.zeros(3, int)),
+        (np.zeros((2, 3), bool), np.zeros((2, 3), bool), np.zeros(2)),
+        (np.zeros(3, bool), np.zeros(3, bool), np.zeros(3, int)),
+    ],
+)
+def test_pairs_belong_together(previous, frames, pieces):
+    with pytest.raises(ValueError, match="wanted"):
+        likelihood.FramePairs(previous, frames, pieces)
+
+
 @given(LOGITS, st.lists(st.booleans(), min_size=3, max_size=3))
 def test_the_cost_is_that_of_a_product_of_probabilities(logits, frame):
     product = math.prod(
@@ -112,8 +128,29 @@ def test_the_bootstrap_agrees_with_the_normal_approximation():
 
 @pytest.mark.parametrize(
     ("costs", "pieces"),
-    [(np.zeros(3), np.zeros(2, int)), (np.zeros((2, 2)), np.zeros((2, 2), int)), (np.array([np.nan]), np.array([0]))],
+    [
+        (np.zeros(3), np.zeros(2, int)),
+        (np.zeros((2, 2)), np.zeros((2, 2), int)),
+        (np.array([np.nan]), np.array([0])),
+        (np.zeros(0), np.zeros(0, int)),
+        (np.zeros(2), np.zeros(2)),
+    ],
 )
 def test_the_bootstrap_refuses_bad_input(costs, pieces):
     with pytest.raises(ValueError, match="wanted"):
         likelihood.bootstrap_interval(costs, pieces, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("resamples", [0, -1, 1.5, np.nan])
+def test_the_bootstrap_draws_at_least_once(resamples):
+    with pytest.raises(ValueError, match="resamples were wanted"):
+        likelihood.bootstrap_interval(np.zeros(2), np.array([0, 1]), np.random.default_rng(0), resamples)
+
+
+def test_the_bootstrap_does_not_mind_a_piece_that_is_left_out():
+    costs = np.random.default_rng(0).random(6)
+    one, other = (
+        likelihood.bootstrap_interval(costs, np.array(pieces), np.random.default_rng(1))
+        for pieces in ([0, 0, 1, 1, 2, 2], [0, 0, 5, 5, 7, 7])
+    )
+    assert one == other

@@ -3,7 +3,7 @@ import struct
 import mido
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from artbook.data.chorales import load
@@ -11,10 +11,6 @@ from artbook.data.keyboard import voice_runs
 from artbook.music import midi
 from artbook.music.piano_roll import KEYS, LOWEST, Note, notes_to_roll, to_notes, to_roll, voices_to_notes
 from artbook.music.synthesis import RATE, frequency, render
-
-# How long an example takes depends on what else the machine does.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
 
 NAN = float("nan")
 SCALE = [Note(60, 0.0, 1.0), Note(62, 1.0, 1.0), Note(64, 2.0, 2.0)]
@@ -32,6 +28,7 @@ BAD_NOTES = [
     Note(60, 0, 1, 0, 0),
     Note(60, 0, 1, 0, 128),
     (60, 0),
+    (60, 0, 1, 0, 80, 7),
 ]
 
 # Voices without rests between 21 and 108, and rolls.
@@ -86,6 +83,13 @@ def test_a_roll_comes_back_from_its_notes(pitches):
         assert not roll[len(again) :].any()
     else:
         assert not roll.any()
+
+
+@pytest.mark.parametrize("steps", [1, 3, 5, 7, 10, 12, 48, 100, 480, 960])
+def test_a_roll_comes_back_on_any_grid(steps):
+    roll = np.zeros((400, KEYS), dtype=bool)
+    roll[::2, 40] = roll[1::3, 41] = roll[399, 42] = True
+    np.testing.assert_array_equal(notes_to_roll(to_notes(roll, steps), steps), roll)
 
 
 @given(voices)

@@ -227,6 +227,17 @@ def test_a_cost_gradient_that_does_not_fit_is_refused(gradient: np.ndarray) -> N
         network.backward(network.forward([[1, 2]]), gradient)
 
 
+def test_a_trace_or_gradients_of_another_network_are_refused() -> None:
+    network, other = some_network(0, [2, 3, 1], ["tanh", "linear"]), some_network(0, [2, 1], ["linear"])
+    wide = some_network(0, [2, 4], ["linear"])
+    trace = other.forward([[1, 2]])
+    with pytest.raises(ValueError, match=r"a trace of layers \[2, 3, 1\] was wanted, not \[2, 1\]"):
+        network.backward(trace, [[1.0]])
+    # Without the check these would be broadcast.
+    with pytest.raises(ValueError, match=r"gradients of \[\(2, 4\)\] were wanted, not of \[\(2, 1\)\]"):
+        wide.updated(other.backward(trace, [[1.0]]), 0.1)
+
+
 @pytest.mark.parametrize("rate", [0, -1, NAN, INFINITY])
 def test_a_learning_rate_is_positive(rate: float) -> None:
     network = DenseNetwork(*EXAMPLE)
@@ -243,7 +254,7 @@ def test_a_step_into_infinity_is_refused() -> None:
 
 
 def test_sizes_are_at_least_one() -> None:
-    for sizes in ([3, 0], []):
+    for sizes in ([3, 0], [], [2.5, 1], [NAN, 1]):
         with pytest.raises(ValueError, match="sizes of layers"):
             DenseNetwork.random(sizes, ["relu"], np.random.default_rng(0))
 

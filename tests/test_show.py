@@ -68,6 +68,7 @@ def test_ten_seconds_of_noise_still_fit_into_a_page():
         (np.array([0, NAN]), RATE, "t", "between -1 and 1"),
         (np.array([0, 1.5]), RATE, "t", "between -1 and 1"),
         (np.zeros(RATE), 22000, "t", "a rate that MP3 has"),
+        (np.zeros(RATE), 22050.0, "t", "a rate that MP3 has"),
         (np.zeros(10 * RATE + 1), RATE, "t", "at most 10 s"),
         (np.zeros(RATE), RATE, " ", "a title"),
     ],
@@ -108,6 +109,12 @@ def test_the_same_score_is_the_same_file_and_another_shares_no_identifier():
     assert one == again
     identifiers = [set(re.findall(r'\bid="([^"]+)"', svg)) for svg in (one, other)]
     assert identifiers[0] and not identifiers[0] & identifiers[1]
+
+
+def test_a_score_that_would_lose_its_end_is_refused(monkeypatch):
+    monkeypatch.setattr(show.verovio.toolkit, "getPageCount", lambda self: 2)
+    with pytest.raises(ValueError, match="music for one picture was wanted; 16 steps"):
+        show.score(MOTIF, alt="a motif")
 
 
 def test_a_score_without_a_description_is_refused():
@@ -234,7 +241,7 @@ def test_every_spelling_is_its_pitch():
             letter, alteration, octave = spell(pitch, fifths)
             assert 12 * (octave + 1) + semitones[letter] + alteration == pitch
             assert abs(alteration) <= 2
-    for pitch, fifths in ((-1, 0), (128, 0), (60, 8), (60, -8)):
+    for pitch, fifths in ((-1, 0), (128, 0), (60, 8), (60, -8), (60.5, 0), (NAN, 0), (60, 0.5)):
         with pytest.raises(ValueError, match="were given"):
             spell(pitch, fifths)
 
@@ -251,11 +258,13 @@ def test_every_spelling_is_its_pitch():
         {"onsets": np.ones((3, 1), dtype=bool)},
         {"position": np.zeros(3, dtype=int)},
         {"position": np.full(16, 0.5)},
+        {"position": np.arange(-1, 15)},
         {"fermatas": np.zeros(16)},
         {"steps_per_quarter": 3},
         {"beats_per_bar": 0},
         {"beats_per_bar": NAN},
         {"fifths": 8},
+        {"fifths": 1.0},
     ],
     ids=str,
 )
@@ -309,8 +318,8 @@ def test_voices_that_are_refused(pitches):
         show.voice_roll(pitches)
 
 
-@pytest.mark.parametrize("steps", [0, -1, 1.5, NAN, True])
+@pytest.mark.parametrize("steps", [0, -1, 1.5, NAN, True, 961])
 def test_grids_that_are_refused(steps):
     for call in (lambda: show.piano_roll(np.zeros((1, KEYS)), steps), lambda: show.voice_roll(MOTIF, None, steps)):
-        with pytest.raises(ValueError, match="1 step a quarter note"):
+        with pytest.raises(ValueError, match="1 to 960 steps a quarter note"):
             call()

@@ -8,7 +8,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 import numpy.typing as npt
 
-from artbook.data.keyboard import voice_runs
+from artbook.data.keyboard import is_whole, voice_runs
 
 # Lengths in sixteenths that one note sign can have, with MEI's name and number of dots.
 _SIGNS = {24: ("1", 1), 16: ("1", 0), 12: ("2", 1), 8: ("2", 0), 6: ("4", 1), 4: ("4", 0)}
@@ -63,8 +63,8 @@ def spell(pitch: int, fifths: int, following: int = -1) -> tuple[str, int, int]:
     Raises:
         ValueError: a number out of range.
     """
-    if not (0 <= pitch <= 127 and -7 <= fifths <= 7):
-        raise ValueError(f"MIDI 0 to 127 and -7 to 7 fifths were wanted; {pitch} and {fifths} were given")
+    if not (is_whole(pitch, 0, 127) and is_whole(fifths, -7, 7)):
+        raise ValueError(f"MIDI 0 to 127 and -7 to 7 fifths were wanted; {pitch!r} and {fifths!r} were given")
     lowest = fifths - (2 if following == pitch + 1 else 3)
     place = lowest + (7 * pitch - lowest) % 12
     letter = _LINE_OF_FIFTHS[(place + 1) % 7]
@@ -87,7 +87,7 @@ def to_mei(
     Args:
         pitches: MIDI numbers, whole, ``(T, V)``, 1 to 8 voices, the top voice first; a negative number is a rest.
         onsets: where a note begins, bool ``(T, V)``; left out, a note begins where the pitch changes.
-        position: steps since the bar line, ``(T,)``; left out, the first step begins a bar.
+        position: steps since the bar line, whole, from 0, ``(T,)``; left out, the first step begins a bar.
         fermatas: where a note of the top voice with a fermata sounds, bool ``(T,)``.
         steps_per_quarter: 1, 2 or 4.
         beats_per_bar: quarter notes in a bar, whole, 1 to 12.
@@ -103,7 +103,7 @@ def to_mei(
     shape = np.shape(pitches)
     if not shape[0] or not 1 <= shape[1] <= 8:
         raise ValueError(f"pitches of shape (T, V) with 1 to 8 voices were wanted; the shape {shape} was given")
-    if steps_per_quarter not in (1, 2, 4) or beats_per_bar not in range(1, 13) or fifths not in range(-7, 8):
+    if steps_per_quarter not in (1, 2, 4) or beats_per_bar not in range(1, 13) or not is_whole(fifths, -7, 7):
         raise ValueError(
             "1, 2 or 4 steps a quarter, 1 to 12 beats a bar and -7 to 7 fifths were wanted;"
             f" {steps_per_quarter!r}, {beats_per_bar!r} and {fifths!r} were given"
@@ -113,6 +113,8 @@ def to_mei(
     held = np.zeros(shape[0], dtype=bool) if fermatas is None else np.asarray(fermatas)
     if place.shape != shape[:1] or held.shape != shape[:1] or place.dtype.kind not in "iu" or held.dtype != bool:
         raise ValueError(f"position and fermatas: whole numbers and bool of shape {shape[:1]} were wanted")
+    if place.min() < 0:
+        raise ValueError(f"position: steps since the bar line, from 0, were wanted; {place.min()} was given")
     new_bar = place == 0
     new_bar[1:] |= place[1:] != place[:-1] + 1
     bars = [0, *(np.flatnonzero(new_bar[1:]) + 1).tolist(), shape[0]]

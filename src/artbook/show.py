@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from artbook.data.keyboard import KEYS, LOWEST, voice_runs
+from artbook.data.keyboard import KEYS, LOWEST, check_grid, is_whole, voice_runs
 from artbook.notation import to_mei
 
 MAX_SECONDS = 10
@@ -190,7 +190,7 @@ def audio(samples: npt.ArrayLike, rate: int, title: str) -> Player:
         raise ValueError(f"samples of shape (N,) were wanted; the shape {sound.shape} was given")
     if not np.abs(sound).max() <= 1:
         raise ValueError(f"samples between -1 and 1 were wanted; the largest is {np.abs(sound).max()}")
-    if rate not in (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000):
+    if not is_whole(rate, 1, 48000) or rate not in (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000):
         raise ValueError(f"a rate that MP3 has, such as 22050, was wanted; {rate!r} was given")
     if len(sound) > MAX_SECONDS * rate:
         raise ValueError(f"at most {MAX_SECONDS} s were wanted; the samples last {len(sound) / rate:.1f} s")
@@ -250,7 +250,7 @@ def score(
         The score, about as wide as a column of text.
 
     Raises:
-        ValueError: no alt text, or what ``artbook.notation.to_mei`` refuses.
+        ValueError: no alt text, more music than one picture holds, or what ``artbook.notation.to_mei`` refuses.
     """
     if not alt.strip():
         raise ValueError("an alt text that says what the score shows was wanted; none was given")
@@ -281,6 +281,8 @@ def score(
         }
     )
     engraver.loadData(mei)
+    if engraver.getPageCount() != 1:
+        raise ValueError(f"music for one picture was wanted; {np.shape(pitches)[0]} steps were given: show a part")
     svg = engraver.renderToSVG(1)
     label = html.escape(alt, quote=True)
     attributes = f'role="img" aria-label="{label}" style="background:white;max-width:100%;height:auto"'
@@ -296,7 +298,7 @@ def piano_roll(roll: npt.ArrayLike, steps_per_quarter: int = 1) -> Figure:
 
     Args:
         roll: bool, or numbers from 0 to 1 such as a model's probabilities, ``(T, 88)``.
-        steps_per_quarter: how many steps make a quarter note, 1 or more.
+        steps_per_quarter: how many steps make a quarter note, 1 to 960.
 
     Returns:
         The figure; with numbers between 0 and 1 it has a scale of colours.
@@ -309,7 +311,7 @@ def piano_roll(roll: npt.ArrayLike, steps_per_quarter: int = 1) -> Figure:
         raise ValueError(f"a roll of shape (T, {KEYS}) was wanted; the shape {keys.shape} was given")
     if not ((keys >= 0) & (keys <= 1)).all():
         raise ValueError("numbers from 0 to 1 were wanted; the roll holds others, or NaN")
-    _check_steps(steps_per_quarter)
+    check_grid(steps_per_quarter)
     figure, axes = plt.subplots()
     used = np.flatnonzero(keys.max(axis=0) > 0.01)
     lowest, highest = (used[0], used[-1]) if len(used) else (0, KEYS - 1)
@@ -337,7 +339,7 @@ def voice_roll(pitches: npt.ArrayLike, onsets: npt.ArrayLike | None = None, step
     Args:
         pitches: MIDI numbers, whole, ``(T, V)``, 1 to 4 voices, the top voice first; a negative number is a rest.
         onsets: where a note begins, bool ``(T, V)``; left out, a note begins where the pitch changes.
-        steps_per_quarter: how many steps make a quarter note, 1 or more.
+        steps_per_quarter: how many steps make a quarter note, 1 to 960.
 
     Returns:
         The figure, with the names of the voices if there are four.
@@ -349,7 +351,7 @@ def voice_roll(pitches: npt.ArrayLike, onsets: npt.ArrayLike | None = None, step
     shape = np.shape(pitches)
     if not shape[0] or not 1 <= shape[1] <= 4:
         raise ValueError(f"pitches of shape (T, V) with 1 to 4 voices were wanted; the shape {shape} was given")
-    _check_steps(steps_per_quarter)
+    check_grid(steps_per_quarter)
     figure, axes = plt.subplots()
     axes.set_axisbelow(True)
     names = ("soprano", "alto", "tenor", "bass") if len(runs) == 4 else [f"voice {n + 1}" for n in range(len(runs))]
@@ -367,11 +369,6 @@ def voice_roll(pitches: npt.ArrayLike, onsets: npt.ArrayLike | None = None, step
     if len(runs) > 1:
         figure.legend(loc="outside upper center", ncols=len(runs))
     return figure
-
-
-def _check_steps(steps_per_quarter: int) -> None:
-    if isinstance(steps_per_quarter, bool) or not isinstance(steps_per_quarter, int) or steps_per_quarter < 1:
-        raise ValueError(f"1 step a quarter note, or more, was wanted; {steps_per_quarter!r} was given")
 
 
 def _name_keys(axes: Axes, lowest: int, highest: int) -> None:

@@ -11,6 +11,7 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -192,10 +193,14 @@ def load() -> Chorales:
     """
     source = corpus("music21")
     path = cache_folder() / f"chorales-{source.content_sha256[:16]}-{_READER_VERSION}.npz"
-    if not path.is_file():
-        write_atomically(path, _pack(_read_all(_scores(source))))
-    with np.load(path, allow_pickle=False) as arrays:
-        return _unpack(arrays)
+    if path.is_file():
+        try:
+            return _unpacked(path)
+        except (OSError, ValueError, EOFError, LookupError, zipfile.BadZipFile, zlib.error):
+            # The file was damaged after it was written: read the scores again.
+            path.unlink()
+    write_atomically(path, _pack(_read_all(_scores(source))))
+    return _unpacked(path)
 
 
 def _scores(source: Corpus) -> dict[str, bytes]:
@@ -268,15 +273,23 @@ def read_score(name: str, content: bytes) -> Chorale:
 
     Raises:
         NotFourVoicesError: the score lacks one of the four voices.
-        ValueError: the file is no MusicXML score.
+        ValueError: the file is no MusicXML score, it is damaged, or it has no notes.
     """
     try:
-        root = ElementTree.fromstring(_uncompressed(content))
-    except (ElementTree.ParseError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{name}: a MusicXML score was wanted; {error}") from error
+        return _chorale(name, ElementTree.fromstring(_uncompressed(content)))
+    except NotFourVoicesError:
+        raise
+    except Exception as error:
+        # What a damaged score raises depends on the number or name at which it is noticed.
+        raise ValueError(f"{name}: a MusicXML score was wanted; {error!r}") from error
+
+
+def _chorale(name: str, root: Element) -> Chorale:
     voices = [_read_part(part) for part in _voice_parts(root)]
     if len({len(bars) for bars in voices}) > 1:
-        raise ValueError(f"{name}: its voices have {', '.join(str(len(bars)) for bars in voices)} bars")
+        raise ValueError(f"its voices have {', '.join(str(len(bars)) for bars in voices)} bars")
+    if not any(bar.notes for bars in voices for bar in bars):
+        raise ValueError("the piece is empty")
     # Where the instruments play alone all four voices are silent for whole bars; those are left out.
     lengths = [
         ceil(max(bar.length for bar in bars)) if any(bar.notes for bar in bars) else 0
@@ -403,8 +416,11 @@ def _read_part(part: Element) -> list[_Bar]:
 def _read_note(element: Element, start: Fraction, end: Fraction) -> _Note:
     octave = int(element.findtext("pitch/octave", ""))
     semitone = _SEMITONES[element.findtext("pitch/step", "")] + int(element.findtext("pitch/alter", "0"))
+    pitch = 12 * (octave + 1) + semitone
+    if start < 0 or not 0 <= pitch <= 127:
+        raise ValueError(f"a note from the bar line on, MIDI 0 to 127, was wanted; MIDI {pitch} at {start} was given")
     return _Note(
-        pitch=12 * (octave + 1) + semitone,
+        pitch=pitch,
         start=start,
         end=end,
         tied=element.find("tie[@type='stop']") is not None,
@@ -489,8 +505,9 @@ def _pack(chorales: Chorales) -> bytes:
     return content.getvalue()
 
 
-def _unpack(arrays: Mapping[str, npt.NDArray]) -> Chorales:
-    stored = {key: arrays[key] for key in arrays}
+def _unpacked(path: Path) -> Chorales:
+    with np.load(path, allow_pickle=False) as arrays:
+        stored = {key: arrays[key] for key in arrays}
     cuts = np.cumsum(stored["length"])[:-1]
     steps = int(stored["length"].sum())
     onsets = np.unpackbits(stored["onsets"], count=steps * len(VOICES)).astype(bool).reshape(steps, len(VOICES))

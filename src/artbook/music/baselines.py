@@ -36,7 +36,7 @@ class KeyRates:
             strength: imagined frames at the rate of all keys together, added to each key's own; above 0.
 
         Raises:
-            ValueError: the strength is not a finite number above 0.
+            ValueError: the strength is not a finite number above 0, or there is nothing to count.
         """
         return cls(_rates(pairs.frames, np.ones_like(pairs.frames), strength))
 
@@ -66,7 +66,7 @@ class RepeatLast:
             strength: imagined frames at the rate of all keys together, added to each key's own; above 0.
 
         Raises:
-            ValueError: the strength is not a finite number above 0.
+            ValueError: the strength is not a finite number above 0, or there is nothing to count.
         """
         return cls(*(_rates(pairs.frames, where, strength) for where in (pairs.previous, ~pairs.previous)))
 
@@ -102,7 +102,7 @@ class ChordCounts:
             strength: imagined frames from ``KeyRates``; above 0.
 
         Raises:
-            ValueError: the strength is not a finite number above 0.
+            ValueError: the strength is not a finite number above 0, or there is nothing to count.
         """
         _check_strength(strength)
         return cls(Counter(packed(pairs.frames)), strength, KeyRates.fit(pairs, strength=1.0))
@@ -114,15 +114,73 @@ class ChordCounts:
         return np.log(total) - np.log(counts + self.strength * np.exp(-self.unseen.cost(pairs)))
 
 
+@dataclass(frozen=True)
+class ChordBigrams:
+    """A frame is drawn whole from those that followed the same frame before: a Markov chain of chords.
+
+    A frame that followed another ``n`` of the ``N`` times that this one came before has the probability
+    ``(n + strength q) / (N + strength)`` after it, where ``q`` is its probability in the bag.
+
+    Attributes:
+        followed: how often each frame followed each, by the packed bits of the earlier and the later one.
+        before: how often each frame came before another, by its packed bits.
+        strength: the weight of the bag, in frames.
+        bag: what is drawn from where there is little to count.
+    """
+
+    followed: Mapping[tuple[bytes, bytes], int]
+    before: Mapping[bytes, int]
+    strength: float
+    bag: ChordCounts
+
+    @classmethod
+    def fit(cls, pairs: FramePairs, strength: float, bag: ChordCounts) -> "ChordBigrams":
+        """Count which frame followed which.
+
+        Args:
+            pairs: the training pieces.
+            strength: imagined frames from the bag; above 0.
+            bag: fitted to the same pieces.
+
+        Raises:
+            ValueError: the strength is not a finite number above 0.
+        """
+        _check_strength(strength)
+        previous = packed(pairs.previous)
+        return cls(Counter(zip(previous, packed(pairs.frames), strict=True)), Counter(previous), strength, bag)
+
+    def cost(self, pairs: FramePairs) -> Probabilities:
+        """What each frame costs, in nats, ``(frames,)``."""
+        previous = packed(pairs.previous)
+        both = np.array([self.followed.get(pair, 0) for pair in zip(previous, packed(pairs.frames), strict=True)])
+        before = np.array([self.before.get(frame, 0) for frame in previous])
+        return np.log(before + self.strength) - np.log(both + self.strength * np.exp(-self.bag.cost(pairs)))
+
+
 def packed(frames: npt.NDArray[np.bool_]) -> list[bytes]:
-    """Each frame as a few bytes, to look it up by; equal frames have equal bytes."""
+    """Each frame as a few bytes, to look it up by; equal frames have equal bytes.
+
+    Args:
+        frames: bool ``(frames, keys)``.
+
+    Raises:
+        ValueError: another shape, or not bool.
+    """
+    if frames.ndim != 2 or frames.dtype != bool:
+        raise ValueError(f"bool of shape (frames, keys) was wanted; {frames.dtype} {frames.shape} was given")
     return [row.tobytes() for row in np.packbits(frames, axis=1)]
 
 
 def _rates(frames: npt.NDArray[np.bool_], where: npt.NDArray[np.bool_], strength: float) -> Probabilities:
     """How often each key sounds in the frames where ``where`` holds, drawn towards the rate of all keys."""
     _check_strength(strength)
-    overall = frames[where].mean()
+    sounding, counted = np.count_nonzero(frames & where), np.count_nonzero(where)
+    if not 0 < sounding < counted:
+        raise ValueError(
+            "pairs in which some keys sound and some do not were wanted;"
+            f" of the {counted} that are counted {sounding} sound"
+        )
+    overall = sounding / counted
     return ((frames & where).sum(axis=0) + strength * overall) / (where.sum(axis=0) + strength)
 
 

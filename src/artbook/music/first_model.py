@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from artbook.data.keyboard import KEYS
+from artbook.data.keyboard import KEYS, check_frames, is_whole
 from artbook.music.baselines import KeyRates, packed
 from artbook.music.likelihood import FramePairs, log_odds, negative_log_likelihood
 
@@ -53,9 +53,8 @@ def logits_after(network: keras.Model, previous: Frames) -> Floats:
     Raises:
         ValueError: another shape, or not bool.
     """
-    if previous.ndim != 2 or previous.shape[1] != KEYS or previous.dtype != bool:
-        raise ValueError(f"bool of shape (frames, {KEYS}) was wanted; {previous.dtype} {previous.shape} was given")
-    logits = network(keras.ops.convert_to_tensor(previous.astype("float32")), training=False)
+    frames = check_frames(previous).astype("float32")
+    logits = network(keras.ops.convert_to_tensor(frames), training=False)
     return keras.ops.convert_to_numpy(logits).astype(np.float64)
 
 
@@ -72,10 +71,10 @@ def play(network: keras.Model, openings: Frames, length: int, choose: Choose) ->
         What follows the openings, bool ``(pieces, length, 88)``.
 
     Raises:
-        ValueError: ``openings`` is no such array, or the length is below 1.
+        ValueError: ``openings`` is no such array, or the length is no whole number from 1.
     """
-    if length < 1:
-        raise ValueError(f"a length of at least 1 frame was wanted; {length} was given")
+    if not is_whole(length, 1, 10**6):
+        raise ValueError(f"a length of at least 1 frame was wanted; {length!r} was given")
     played = [openings]
     for _ in range(length):
         played.append(choose(logits_after(network, played[-1])))
@@ -89,9 +88,13 @@ def draw_keys(rng: np.random.Generator) -> Choose:
 
 
 def likeliest(count: int) -> Choose:
-    """A way to choose: the ``count`` likeliest keys, whatever their probability."""
-    if not 1 <= count <= KEYS:
-        raise ValueError(f"a count from 1 to {KEYS} was wanted; {count} was given")
+    """A way to choose: the ``count`` likeliest keys, whatever their probability.
+
+    Raises:
+        ValueError: the count is no whole number from 1 to 88.
+    """
+    if not is_whole(count, 1, KEYS):
+        raise ValueError(f"a count from 1 to {KEYS} was wanted; {count!r} was given")
 
     def choose(logits: Floats) -> Frames:
         frames = np.zeros(logits.shape, dtype=bool)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from artbook.data.keyboard import KEYS, LOWEST
+from artbook.data.keyboard import KEYS, LOWEST, check_frames, is_whole
 from artbook.music.baselines import packed
 
 Frames = npt.NDArray[np.bool_]
@@ -23,10 +23,10 @@ def pitch_classes(frames: Frames) -> Frames:
     Raises:
         ValueError: another shape, or not bool.
     """
-    _check_frames(frames)
-    classes = np.zeros((len(frames), 12), dtype=bool)
+    roll = check_frames(frames)
+    classes = np.zeros((len(roll), 12), dtype=bool)
     for key in range(KEYS):
-        classes[:, (key + LOWEST) % 12] |= frames[:, key]
+        classes[:, (key + LOWEST) % 12] |= roll[:, key]
     return classes
 
 
@@ -72,7 +72,7 @@ def without_repeats(roll: Frames) -> Frames:
     Raises:
         ValueError: another shape, or not bool.
     """
-    _check_frames(roll)
+    roll = check_frames(roll)
     changed = np.ones(len(roll), dtype=bool)
     changed[1:] = (roll[1:] != roll[:-1]).any(axis=1)
     return roll[changed]
@@ -90,10 +90,10 @@ def copied_share(rolls: Sequence[Frames], reference: Sequence[Frames], length: i
         0 to 1.
 
     Raises:
-        ValueError: the length is below 1, or no piece is that long.
+        ValueError: a piece is no such roll, the length is no whole number from 1, or no piece is that long.
     """
-    if length < 1:
-        raise ValueError(f"a length of at least 1 frame was wanted; {length} was given")
+    if not is_whole(length, 1, 10**6):
+        raise ValueError(f"a length of at least 1 frame was wanted; {length!r} was given")
     passages = [passage for roll in rolls for passage in _passages(roll, length)]
     if not passages:
         raise ValueError(f"a piece of at least {length} frames was wanted; none of the {len(rolls)} is that long")
@@ -102,10 +102,5 @@ def copied_share(rolls: Sequence[Frames], reference: Sequence[Frames], length: i
 
 
 def _passages(roll: Frames, length: int) -> list[bytes]:
-    frames = packed(roll)
+    frames = packed(check_frames(roll))
     return [b"".join(frames[start : start + length]) for start in range(len(frames) - length + 1)]
-
-
-def _check_frames(frames: Frames) -> None:
-    if frames.ndim != 2 or frames.shape[1] != KEYS or frames.dtype != bool:
-        raise ValueError(f"bool of shape (frames, {KEYS}) was wanted; {frames.dtype} {frames.shape} was given")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from artbook.data.keyboard import KEYS
+from artbook.data.keyboard import KEYS, check_frames, is_whole
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,23 @@ class FramePairs:
         previous: bool ``(frames, 88)``: the frame before; empty where a piece begins.
         frames: bool ``(frames, 88)``: the frame that is to be foretold.
         pieces: int ``(frames,)``: the number of its piece, from 0.
+
+    Raises:
+        ValueError: these are not bool, bool and whole numbers of one length.
     """
 
     previous: npt.NDArray[np.bool_]
     frames: npt.NDArray[np.bool_]
     pieces: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        kinds = self.previous.dtype.kind + self.frames.dtype.kind + self.pieces.dtype.kind
+        same = self.previous.shape == self.frames.shape and self.frames.shape[:1] == self.pieces.shape
+        if kinds != "bbi" or self.frames.ndim != 2 or not same:
+            raise ValueError(
+                "bool and bool of one shape (frames, keys) and whole numbers (frames,) were wanted;"
+                f" {self.previous.shape}, {self.frames.shape} and {self.pieces.shape} of the kinds {kinds} were given"
+            )
 
     @property
     def begins(self) -> npt.NDArray[np.bool_]:
@@ -49,7 +61,7 @@ def frame_pairs(rolls: Sequence[npt.NDArray[np.bool_]]) -> FramePairs:
     if not rolls:
         raise ValueError("at least one piece was wanted; none was given")
     for number, roll in enumerate(rolls):
-        _check_frames(roll, f"piece {number}")
+        check_frames(roll, f"piece {number}")
         if not len(roll):
             raise ValueError(f"piece {number}: at least one frame was wanted; it is empty")
     silence = np.zeros((1, KEYS), dtype=bool)
@@ -74,7 +86,7 @@ def negative_log_likelihood(logits: npt.NDArray[np.floating], frames: npt.NDArra
     Raises:
         ValueError: the shapes differ, a logit is not finite, or ``frames`` is not bool.
     """
-    odds = np.asarray(logits, dtype=np.float64)
+    odds, frames = np.asarray(logits, dtype=np.float64), np.asarray(frames)
     if odds.ndim != 2 or odds.shape != frames.shape or frames.dtype != bool:
         raise ValueError(
             f"logits and bool frames of one shape (frames, keys) were wanted;"
@@ -113,24 +125,25 @@ def bootstrap_interval(
         costs: finite, ``(frames,)``, in nats.
         pieces: the number of each frame's piece, from 0, as in ``FramePairs``.
         rng: draws the pieces.
-        resamples: how often to draw.
+        resamples: how often to draw, at least once.
 
     Returns:
         The lower and the upper end, in nats per frame.
 
     Raises:
-        ValueError: the shapes differ, or a cost is not finite.
+        ValueError: there is no frame, the shapes differ, a cost is not finite, or the numbers are not whole.
     """
-    if costs.ndim != 1 or costs.shape != pieces.shape:
-        raise ValueError(f"costs and pieces of one shape (frames,) were wanted; {costs.shape} and {pieces.shape} given")
+    if costs.ndim != 1 or not len(costs) or costs.shape != pieces.shape or pieces.dtype.kind not in "iu":
+        raise ValueError(
+            "costs and whole numbers of pieces of one shape (frames,) were wanted;"
+            f" {costs.shape} and {pieces.dtype} {pieces.shape} were given"
+        )
+    if not is_whole(resamples, 1, 10**6):
+        raise ValueError(f"1 to a million resamples were wanted; {resamples!r} was given")
     if not np.isfinite(costs).all():
         raise ValueError(f"finite costs were wanted; {np.count_nonzero(~np.isfinite(costs))} are not")
-    totals, lengths = np.bincount(pieces, weights=costs), np.bincount(pieces)
+    _, number, lengths = np.unique(pieces, return_inverse=True, return_counts=True)
+    totals = np.bincount(number, weights=costs)
     drawn = rng.integers(len(totals), size=(resamples, len(totals)))
     low, high = np.quantile(totals[drawn].sum(axis=1) / lengths[drawn].sum(axis=1), [0.025, 0.975])
     return float(low), float(high)
-
-
-def _check_frames(frames: npt.NDArray[np.bool_], name: str) -> None:
-    if frames.ndim != 2 or frames.shape[1] != KEYS or frames.dtype != bool:
-        raise ValueError(f"{name}: bool of shape (T, {KEYS}) was wanted; {frames.dtype} {frames.shape} was given")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from artbook.data.keyboard import KEYS, LOWEST, to_roll, voice_runs
+from artbook.data.keyboard import KEYS, LOWEST, check_grid, is_whole, to_roll, voice_runs
 
 __all__ = ["KEYS", "LOWEST", "MAX_STEPS", "Note", "notes_to_roll", "to_notes", "to_roll", "voices_to_notes"]
 
@@ -43,10 +43,10 @@ def check_notes(notes: Iterable[Note]) -> list[Note]:
     if not checked:
         raise ValueError("at least one note was wanted; the piece is empty")
     for note in checked:
-        if len(note) < 3:
-            raise ValueError(f"a note of pitch, start and duration was wanted; {note!r} was given")
+        if not 3 <= len(note) <= 5:
+            raise ValueError(f"a note of pitch, start, duration, voice and velocity was wanted; {note!r} was given")
         pitch, start, duration, voice, velocity = Note(*note)
-        sound = _is_whole(pitch, 0, 127) and _is_whole(voice, 0, 1000) and _is_whole(velocity, 1, 127)
+        sound = is_whole(pitch, 0, 127) and is_whole(voice, 0, 1000) and is_whole(velocity, 1, 127)
         timed = math.isfinite(start) and math.isfinite(duration) and start >= 0 and duration > 0
         if not (sound and timed):
             raise ValueError(
@@ -54,15 +54,6 @@ def check_notes(notes: Iterable[Note]) -> list[Note]:
                 f" {note!r} was given"
             )
     return [Note(*note) for note in checked]
-
-
-def _is_whole(value: object, lowest: int, highest: int) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and lowest <= int(value) <= highest
-
-
-def _check_grid(steps_per_quarter: int) -> None:
-    if not _is_whole(steps_per_quarter, 1, 960):
-        raise ValueError(f"1 to 960 steps a quarter note were wanted; {steps_per_quarter!r} was given")
 
 
 def to_notes(roll: npt.ArrayLike, steps_per_quarter: int = 1) -> list[Note]:
@@ -80,7 +71,7 @@ def to_notes(roll: npt.ArrayLike, steps_per_quarter: int = 1) -> list[Note]:
     Raises:
         ValueError: another shape, other values, or no whole number of steps.
     """
-    _check_grid(steps_per_quarter)
+    check_grid(steps_per_quarter)
     keys = np.asarray(roll)
     if keys.ndim != 2 or keys.shape[1] != KEYS:
         raise ValueError(f"a roll of shape (T, {KEYS}) was wanted; the shape {keys.shape} was given")
@@ -115,7 +106,7 @@ def voices_to_notes(
     Raises:
         ValueError: wrong shapes, or pitches that are no MIDI numbers.
     """
-    _check_grid(steps_per_quarter)
+    check_grid(steps_per_quarter)
     notes = [
         Note(pitch, begin / steps_per_quarter, (end - begin) / steps_per_quarter, voice)
         for voice, runs in enumerate(voice_runs(pitches, onsets))
@@ -138,9 +129,9 @@ def notes_to_roll(notes: Iterable[Note], steps_per_quarter: int = 4) -> npt.NDAr
     Raises:
         ValueError: no notes, a note outside the 88 keys, or more than ``MAX_STEPS`` steps.
     """
-    _check_grid(steps_per_quarter)
+    check_grid(steps_per_quarter)
     checked = check_notes(notes)
-    length = math.ceil(max(note.start + note.duration for note in checked) * steps_per_quarter)
+    length = max(_first_step(note.start + note.duration, steps_per_quarter) for note in checked)
     if length > MAX_STEPS:
         raise ValueError(f"at most {MAX_STEPS} steps were wanted; the notes last {length}")
     roll = np.zeros((length, KEYS), dtype=bool)
@@ -148,6 +139,11 @@ def notes_to_roll(notes: Iterable[Note], steps_per_quarter: int = 4) -> npt.NDAr
         key = note.pitch - LOWEST
         if not 0 <= key < KEYS:
             raise ValueError(f"MIDI {note.pitch} is no key of the piano, which has {LOWEST} to {LOWEST + KEYS - 1}")
-        begin, end = note.start * steps_per_quarter, (note.start + note.duration) * steps_per_quarter
-        roll[math.ceil(begin) : math.ceil(end), key] = True
+        end = _first_step(note.start + note.duration, steps_per_quarter)
+        roll[_first_step(note.start, steps_per_quarter) : end, key] = True
     return roll
+
+
+def _first_step(quarters: float, steps_per_quarter: int) -> int:
+    """The first step at or after a time; a third and two thirds of a quarter note make one, though floats do not."""
+    return math.ceil(round(quarters * steps_per_quarter, 6))

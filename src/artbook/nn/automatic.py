@@ -19,17 +19,22 @@ def keras_gradients(
     Args:
         model: built, with at least one trainable variable.
         cost: takes the model's output and the targets, as tensors, and returns a scalar tensor.
-        X: the model's input, (m, n); computed in the dtype of the first variable.
-        targets: (m, p).
+        X: the model's input, (m, n), finite; computed in the dtype of the first variable.
+        targets: (m, p), finite.
 
     Returns:
-        One array a variable, of its shape, in the order of ``model.trainable_variables``.
+        One array a variable, of its shape, in the order of ``model.trainable_variables``; zeros for a variable
+        that the cost does not depend on.
 
     Raises:
-        ValueError: the model is not built or has nothing to train, or the backend is neither TensorFlow nor JAX.
+        ValueError: the model is not built or has nothing to train, X or the targets are not finite or do not fit,
+            or the backend is neither TensorFlow nor JAX.
     """
     if not model.trainable_variables:
         raise ValueError("a built model with trainable variables is wanted; this one has none")
+    for name, array in (("X", X), ("targets", targets)):
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name}: finite numbers were wanted, not NaN or infinity")
     dtype = model.trainable_variables[0].dtype
     X, targets = (keras.ops.convert_to_tensor(array, dtype=dtype) for array in (X, targets))
     backend = keras.backend.backend()
@@ -38,7 +43,8 @@ def keras_gradients(
 
         with tf.GradientTape() as tape:
             value = cost(model(X, training=True), targets)
-        gradients = tape.gradient(value, [variable.value for variable in model.trainable_variables])
+        variables = [variable.value for variable in model.trainable_variables]
+        gradients = tape.gradient(value, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     elif backend == "jax":
         import jax
 

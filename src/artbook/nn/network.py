@@ -128,10 +128,10 @@ class DenseNetwork:
             The network, with ``len(sizes) - 1`` layers.
 
         Raises:
-            ValueError: a size is less than 1, or the activations do not fit.
+            ValueError: a size is no whole number from 1, or the activations do not fit.
         """
-        if min(sizes, default=0) < 1:
-            raise ValueError(f"the sizes of layers are at least 1; {list(sizes)} was given")
+        if not sizes or not all(isinstance(size, (int, np.integer)) and size >= 1 for size in sizes):
+            raise ValueError(f"the sizes of layers are whole numbers, at least 1; {list(sizes)} was given")
         weights = [rng.uniform(-1.0, 1.0, (n, h)) * np.sqrt(6.0 / (n + h)) for n, h in pairwise(sizes)]
         return cls(weights, [np.zeros(h) for h in sizes[1:]], activations)
 
@@ -172,8 +172,11 @@ class DenseNetwork:
             The derivatives by every weight, bias, pre-activation and input.
 
         Raises:
-            ValueError: the gradient is not finite or not of the shape of the output.
+            ValueError: the gradient is not finite or not of the shape of the output, or the trace is of a
+                network with other layers.
         """
+        if [a.shape[1] for a in trace.activations] != self.sizes:
+            raise ValueError(f"a trace of layers {self.sizes} was wanted, not {[len(a.T) for a in trace.activations]}")
         gradient = _finite(cost_gradient, "cost_gradient", ndim=2)
         if gradient.shape != trace.output.shape:
             raise ValueError(f"cost_gradient: the output's shape {trace.output.shape} was wanted, not {gradient.shape}")
@@ -197,8 +200,12 @@ class DenseNetwork:
             A new network whose parameters are the old ones less ``rate`` times their derivatives.
 
         Raises:
-            ValueError: the rate is not a positive number, or the step left the finite numbers.
+            ValueError: the rate is not a positive number, the gradients are of a network with other layers,
+                or the step left the finite numbers.
         """
+        shapes = [dW.shape for dW in gradients.weights]
+        if shapes != [W.shape for W in self.weights]:
+            raise ValueError(f"gradients of {[W.shape for W in self.weights]} were wanted, not of {shapes}")
         if not 0.0 < rate < np.inf:
             raise ValueError(f"a learning rate is a positive number; {rate} was given")
         return DenseNetwork(
