@@ -37,7 +37,7 @@ test: set-up
 	$(BIN)/mypy
 	$(BIN)/artbook run --profile smoke
 	$(BIN)/artbook render --profile smoke
-	$(PYTEST) --cov tests
+	$(PYTEST) --cov=artbook tests
 	ARTBOOK_PROFILE=smoke TF_NUM_INTRAOP_THREADS=1 $(PYTEST) --nbval-lax book
 
 lab: set-up

@@ -61,6 +61,15 @@ def test_a_record_comes_back_as_it_was(toy_book):
     assert book.record("music/one", "cpu").seconds == 1.5
 
 
+def test_a_record_that_cannot_be_read_counts_as_none(toy_book):
+    book = toy_book(music_one=("1",))
+    book.keep(a_record(), "{}")
+    path = book.executed("music/one", "cpu").with_suffix(".json")
+    for text in ("{", "[]", '{"chapter": "music/one"}', path.read_text().replace("seconds", "minutes")):
+        path.write_text(text)
+        assert book.record("music/one", "cpu") is None
+
+
 def test_only_a_full_run_is_held_to_its_claims():
     missed = Headline("toy", "toy error", 1.5, "nats", "lower", 1.0)
     assert a_record(headlines=(missed,)).broken_claims == (missed,)

@@ -137,6 +137,10 @@ def test_a_headline_that_says_nothing_is_refused(changes, message):
         ({60}, {60}, "Right: {60}.\n"),
         (4, lambda value: value % 2 == 0, "Right.\n"),
         (5, lambda value: value % 2 == 0, "Not yet. Yours: 5.\n"),
+        (["C", "E"], ["C", "E"], "Right: ['C', 'E'].\n"),
+        (("C", 1), ("C", 2), "Not yet. Yours: ('C', 1); true value: ('C', 2).\n"),
+        ([[1], [2, 3]], [1, 2], "Not yet. Yours: [[1], [2, 3]]; true value: [1 2].\n"),
+        (True, True, "Right: True.\n"),
         (object, 1, f"Not yet. Yours: {object!r}; true value: 1.\n"),
     ],
 )

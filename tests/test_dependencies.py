@@ -2,7 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from artbook.press.dependencies import imported_names, inputs_of, module_file, modules_of, what_changed
+from artbook.press.dependencies import (
+    imported_names,
+    inputs_of,
+    module_file,
+    modules_of,
+    other_code,
+    settings_of,
+    what_changed,
+)
 
 
 @pytest.fixture
@@ -51,7 +59,7 @@ def test_a_change_counts_only_where_it_is_imported(toy_book, package: Path):
     book = toy_book(music_one=("from artbook.music import midi",), images_two=("from artbook.images import pictures",))
 
     def inputs() -> tuple[dict, dict]:
-        return tuple(dict(inputs_of(book, name, "smoke", 0, package)) for name in book.chapters)
+        return tuple(dict(inputs_of(book, name, package)) for name in book.chapters)
 
     music, images = inputs()
     (package / "images" / "pictures.py").write_text("import artbook.data.store as store\nSIZE = 32\n")
@@ -67,22 +75,33 @@ def test_a_change_counts_only_where_it_is_imported(toy_book, package: Path):
 
 def test_a_chapter_without_data_does_not_depend_on_the_manifest(toy_book, package: Path):
     book = toy_book(music_one=("from artbook import show",))
-    before = inputs_of(book, "music/one", "smoke", 0, package)
+    before = inputs_of(book, "music/one", package)
     (package / "data" / "manifest.json").write_text('{"new": 1}')
-    assert what_changed(before, inputs_of(book, "music/one", "smoke", 0, package)) == []
+    assert what_changed(before, inputs_of(book, "music/one", package)) == []
 
 
 def test_settings_and_cells_count(toy_book, monkeypatch):
     book = toy_book(music_one=("1 + 1",))
-    before = inputs_of(book, "music/one", "smoke", 0)
-    assert what_changed(before, inputs_of(book, "music/one", "cpu", 1)) == ["profile", "seed"]
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    settings = settings_of("smoke", 0)
+    assert what_changed(settings, settings_of("cpu", 1)) == ["profile", "seed"]
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    assert what_changed(before, inputs_of(book, "music/one", "smoke", 0)) == ["backend"]
+    assert what_changed(settings, settings_of("smoke", 0)) == ["backend"]
+    before = inputs_of(book, "music/one")
     path = book.notebook("music/one")
     path.write_text(path.read_text().replace("1 + 1", "1 + 2"))
-    assert "cells" in what_changed(before, inputs_of(book, "music/one", "smoke", 0))
+    assert "cells" in what_changed(before, inputs_of(book, "music/one"))
 
 
 def test_notebook_magics_are_understood(toy_book):
     book = toy_book(music_one=("%matplotlib inline\nfrom artbook import music",))
-    assert "artbook.music" in inputs_of(book, "music/one", "smoke", 0)
+    assert "artbook.music" in inputs_of(book, "music/one")
+
+
+def test_other_modules_and_other_tables_are_named(toy_book, package: Path):
+    book = toy_book(music_one=("from artbook.music import midi",))
+    inputs = inputs_of(book, "music/one", package)
+    assert other_code(inputs, package) == []
+    (package / "music" / "midi.py").unlink()
+    (package / "data" / "manifest.json").write_text('{"new": 1}')
+    assert other_code(inputs, package) == ["artbook.music.midi", "data/manifest.json"]

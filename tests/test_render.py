@@ -14,6 +14,7 @@ from docutils import nodes
 from artbook.data.manifest import corpora
 from artbook.press import directives, render
 from artbook.press.book import Book, Record
+from artbook.press.dependencies import inputs_of, settings_of
 from artbook.press.headline import Headline, Published
 
 VERSIONS = {"python": "3.11.7", "keras": "3.15.1"}
@@ -83,7 +84,8 @@ def keep_run(book: Book, profile: str = "smoke", **others: object) -> None:
     source = nbformat.read(book.notebook("music/one"), as_version=4)
     source.cells[-1].outputs = [GLUED]
     source.cells[-1].execution_count = 1
-    book.keep(a_record(profile=profile, **others), nbformat.writes(source))
+    inputs = settings_of(profile, 0) | inputs_of(book, "music/one")
+    book.keep(a_record(profile=profile, **{"inputs": inputs} | others), nbformat.writes(source))
 
 
 # Staging.
@@ -160,9 +162,10 @@ def test_a_book_is_rendered_and_rendered_again(book: Book, capsys: pytest.Captur
     before = made.stat().st_mtime_ns
     render.render(book, "smoke")
     assert made.stat().st_mtime_ns == before
-    keep_run(book, seconds=45.0)
+    keep_run(book, seconds=45.0, inputs={"cells": "others"})
     render.render(book, "smoke")
     assert "45 s" in chapter.read_text()
+    assert "Changed since they were run, so shown as they were then: music/one." in capsys.readouterr().out
 
 
 def test_a_failure_leaves_the_last_good_site_and_is_not_forgotten(book: Book) -> None:

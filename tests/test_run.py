@@ -1,20 +1,26 @@
 """The runner, on small books: what is run again, what a failure costs, what a kill leaves behind."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 from conftest import write_chapter
+from rich.console import Console
+from test_book import a_record
 
-from artbook.press import notebooks
+from artbook.press import book as books
+from artbook.press import cli, notebooks
 from artbook.press import run as runner
 from artbook.press.book import Book
+from artbook.press.progress import Progress
 
 HEADLINE = """
 from dataclasses import asdict
@@ -143,14 +149,15 @@ def test_a_parameter_that_the_chapter_does_not_take_is_refused(toy_book):
 
 def test_outside_a_checkout_the_command_says_so(tmp_path: Path):
     result = artbook(Book(tmp_path), "run", COLUMNS="200")
-    assert result.returncode == 2
+    assert result.returncode == 1
     assert "is not in a checkout of the book" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
-def wait_for(path: Path, seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < end, f"{path.name} did not appear"
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
 
 
@@ -159,11 +166,12 @@ def test_an_interrupt_leaves_nothing_behind_and_the_next_call_goes_on(toy_book, 
     slow = f"import pathlib, time\npathlib.Path({str(started)!r}).touch()\ntime.sleep(0 if seed else 60)"
     book = toy_book(music_fast=("1 + 1",), music_slow=(slow,))
     command = [sys.executable, "-m", "artbook", "run", "--profile", "smoke"]
-    process = subprocess.Popen(command, cwd=book.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    wait_for(started)
-    wait_for(book.executed("music/fast", "smoke").with_suffix(".json"))
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    process = subprocess.Popen(command, cwd=book.root, start_new_session=True, **pipes)
+    wait_for(lambda: started.exists() and book.record("music/fast", "smoke"))
     children = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGINT)
+    # As a terminal does it: to every process of the group.
+    os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=20)
     assert process.returncode != 0
     assert "Traceback" not in output
@@ -189,6 +197,26 @@ def test_two_calls_at_once_run_each_chapter_once(toy_book, tmp_path: Path):
     assert sorted(output.count("unchanged ") for output in outputs) == [0, 1]
 
 
+def test_a_killed_papermill_is_named(toy_book):
+    kill = "import os, signal, time\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(20)"
+    book = toy_book(music_bad=(kill,), music_good=("1 + 1",))
+    result = artbook(book, "run", "--profile", "smoke")
+    assert result.returncode == 1
+    assert "papermill ended with -9" in result.stdout
+    assert book.record("music/good", "smoke")
+
+
+def test_a_chapter_has_one_thread_and_the_backend_of_its_job(toy_book):
+    book = toy_book(music_one=("import os\nprint(os.environ['TF_NUM_INTRAOP_THREADS'], os.environ['KERAS_BACKEND'])",))
+    assert artbook(book, "run", "--profile", "smoke", KERAS_BACKEND="jax").returncode == 0
+    assert notebooks.read(book.executed("music/one", "smoke")).cells[1].outputs[0].text == "1 jax\n"
+
+
+def test_a_seed_that_is_named_twice_is_run_once(toy_book):
+    jobs = runner.jobs_for(toy_book(music_one=("1",)), ["music/one"], ["smoke", "smoke"], [0, 1, 0])
+    assert [(job.profile, job.seed) for job in jobs] == [("smoke", 0), ("smoke", 1)]
+
+
 def test_a_worker_with_another_version_of_the_package_refuses(toy_book):
     book = toy_book(music_one=("import artbook.show",))
     job = runner.jobs_for(book, ["music/one"], ["smoke"], [0])[0]
@@ -197,47 +225,108 @@ def test_a_worker_with_another_version_of_the_package_refuses(toy_book):
         runner.execute(other)
 
 
-def test_a_dask_cluster_loses_nothing_when_a_worker_is_killed(toy_book, tmp_path: Path):
-    """A scheduler and two workers on loopback; the worker that runs the first chapter is killed while it works."""
-    marks = tmp_path / "marks"
-    marks.mkdir()
-    mark = f"import os, pathlib, time\npathlib.Path({str(marks)!r}, str(os.getppid())).touch()\n"
-    slow = mark + "time.sleep(2)\nprint('whole')"
-    book = toy_book(music_one=(slow,), music_two=("2 + 2",), music_three=("3 + 3",))
-    address = tmp_path / "scheduler.json"
+@pytest.fixture
+def cluster(tmp_path: Path):
+    """The address of a Dask scheduler on loopback, and the processes of its two workers."""
+    file = tmp_path / "scheduler.json"
     quiet = {"cwd": tmp_path, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
-    worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-dashboard", "--no-nanny"]
-    processes = [subprocess.Popen([*scheduler, "--no-dashboard", "--scheduler-file", str(address)], **quiet)]
+    start = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
+    work = [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-dashboard", "--no-nanny"]
+    processes = [subprocess.Popen([*start, "--no-dashboard", "--scheduler-file", str(file)], **quiet)]
     try:
-        wait_for(address)
-        uri = json.loads(address.read_text())["address"]
-        workers = [subprocess.Popen([*worker, uri], **quiet) for _ in range(2)]
-        processes += workers
-        command = [sys.executable, "-m", "artbook", "run", "--profile", "smoke", "--scheduler", uri]
-        call = subprocess.Popen(command, cwd=book.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        processes.append(call)
-        end = time.monotonic() + 60
-        while not list(marks.iterdir()):
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        papermill = psutil.Process(int(next(marks.iterdir()).name))
-        victim = next(each for each in workers if each.pid in [parent.pid for parent in papermill.parents()])
-        victim.kill()
-        output = call.communicate(timeout=90)[0]
+        wait_for(lambda: file.is_file() and file.read_text().endswith("}"))
+        address = json.loads(file.read_text())["address"]
+        processes += [subprocess.Popen([*work, address], **quiet) for _ in range(2)]
+        yield address, processes[1:]
     finally:
         for process in processes:
             process.kill()
+            process.wait()
+
+
+def on_the_cluster(book: Book, address: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "artbook", "run", "--profile", "smoke", "--scheduler", address]
+    return subprocess.Popen(command, cwd=book.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_a_cluster_loses_nothing_when_a_worker_is_killed(toy_book, cluster, tmp_path: Path):
+    address, workers = cluster
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    mark = f"import os, pathlib, time\npathlib.Path({str(marks)!r}, str(os.getppid())).touch()\n"
+    book = toy_book(music_one=(mark + "time.sleep(2)\nprint('whole')",), music_two=("2 + 2",), music_three=("3 + 3",))
+    call = on_the_cluster(book, address)
+    wait_for(lambda: list(marks.iterdir()))
+    papermill = psutil.Process(int(next(marks.iterdir()).name))
+    above = [parent.pid for parent in papermill.parents()]
+    next(worker for worker in workers if worker.pid in above).kill()
+    output = call.communicate(timeout=90)[0]
     assert call.returncode == 0, output
     assert len(list(marks.iterdir())) == 2, "the chapter of the killed worker was begun again by the other"
-    for chapter in book.chapters:
-        assert book.record(chapter, "smoke"), output
+    assert all(book.record(chapter, "smoke") for chapter in book.chapters)
     assert notebooks.read(book.executed("music/one", "smoke")).cells[1].outputs[0].text == "whole\n"
+
+
+def test_an_interrupt_does_not_wait_for_a_cluster_and_keeps_what_came(toy_book, cluster, tmp_path: Path):
+    address, _ = cluster
+    started = tmp_path / "started"
+    slow = f"import pathlib, time\npathlib.Path({str(started)!r}).touch()\ntime.sleep(60)"
+    book = toy_book(music_fast=("1 + 1",), music_slow=(slow,))
+    call = on_the_cluster(book, address)
+    wait_for(lambda: started.exists() and book.record("music/fast", "smoke"))
+    call.send_signal(signal.SIGINT)
+    output = call.communicate(timeout=20)[0]
+    assert call.returncode != 0
+    assert "Traceback" not in output
+    assert book.record("music/slow", "smoke") is None
+
+
+def test_a_scheduler_that_is_not_there_is_named(toy_book, monkeypatch, capsys):
+    book = toy_book(music_one=("1",))
+    monkeypatch.chdir(book.root)
+    monkeypatch.setattr(sys, "argv", ["artbook", "run", "--profile", "smoke", "--scheduler", "tcp://127.0.0.1:9"])
+    monkeypatch.setattr(runner, "CONNECT_SECONDS", 1)
+    with pytest.raises(SystemExit) as ending:
+        cli.main()
+    assert ending.value.code == 1
+    assert "tcp://127.0.0.1:9" in capsys.readouterr().err
+
+
+def test_a_full_disk_ends_in_a_sentence(toy_book, monkeypatch, capsys):
+    book = toy_book(music_one=("1",))
+    monkeypatch.chdir(book.root)
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(runner, "write_atomically", full)
+    monkeypatch.setattr(books, "write_atomically", full)
+    monkeypatch.setattr(sys, "argv", ["artbook", "run", "--profile", "smoke"])
+    with pytest.raises(SystemExit) as ending:
+        cli.main()
+    assert ending.value.code == 1
+    assert "No space left on device" in capsys.readouterr().err
+    assert book.record("music/one", "smoke") is None
+
+
+def test_the_display_in_a_terminal_has_a_row_for_each_job(toy_book):
+    book = toy_book(music_one=("1",), music_two=("1",))
+    jobs = runner.jobs_for(book, book.chapters, ["smoke"], [0, 1])
+    screen = Console(force_terminal=True, file=io.StringIO(), width=120)
+    with Progress(jobs, screen) as progress:
+        progress.unchanged(jobs[0], a_record())
+        progress.watch(jobs[1], None)
+        progress.watch(jobs[2], None)
+        progress.watch(jobs[2], runner.Outcome(jobs[2], "", None, "cell 2, 'x': NameError: [x]"))
+        progress.watch(jobs[3], runner.Outcome(jobs[3], "", a_record(), ""))
+    shown = screen.file.getvalue()
+    for words in ("music/one, smoke, seed 1", "running", "unchanged", "0.5 nats — toy error", "NameError: [x]", "done"):
+        assert words in shown, words
 
 
 def test_help_is_there_for_every_command(toy_book):
     book = toy_book(music_one=("1",))
-    for command in ("run", "results", "render", "checked", "colab", "doctor"):
+    for command in [each.name or each.callback.__name__ for each in cli.app.registered_commands]:
         result = artbook(book, command, "--help")
         assert result.returncode == 0
         assert "Usage" in result.stdout

@@ -1,5 +1,5 @@
 """``python -m artbook`` is the command ``artbook``."""
 
-from artbook.press.cli import app
+from artbook.press.cli import main
 
-app(prog_name="artbook")
+main()

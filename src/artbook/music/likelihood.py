@@ -1,4 +1,4 @@
-"""How well a model foretells piano rolls: the cost of each frame in nats, and error bars over pieces.
+"""How well a model predicts piano rolls: the cost of each frame in nats, and error bars over pieces.
 
 A frame is the set of keys that sound in one step: 88 zeros and ones. A model gives every possible
 frame a probability; what a frame costs is minus the natural logarithm of its own. The chapter
@@ -20,7 +20,7 @@ class FramePairs:
 
     Attributes:
         previous: bool ``(frames, 88)``: the frame before; empty where a piece begins.
-        frames: bool ``(frames, 88)``: the frame that is to be foretold.
+        frames: bool ``(frames, 88)``: the frame that is to be predicted.
         pieces: int ``(frames,)``: the number of its piece, from 0.
 
     Raises:

@@ -140,9 +140,15 @@ class Book:
         return self.build / "executed" / folder / f"{chapter}.ipynb"
 
     def record(self, chapter: str, profile: str, seed: int = 0) -> Record | None:
-        """What is kept of the chapter's last finished run, or ``None`` if it never ran."""
+        """What is kept of the chapter's last finished run, or ``None`` if nothing that can be read."""
         path = self.executed(chapter, profile, seed).with_suffix(".json")
-        return Record.from_json(path.read_text(encoding="utf-8")) if path.is_file() else None
+        try:
+            return Record.from_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError, KeyError):
+            # Written by another version of this package, or damaged: the chapter has to be run again.
+            return None
 
     def site(self, profile: str) -> Path:
         """The folder of the rendered pages: ``_build/html`` is the book, another profile's pages stand beside it."""

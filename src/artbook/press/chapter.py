@@ -184,19 +184,20 @@ def check(answer: Any, expected: Any, *, tolerance: float = 1e-6) -> None:
 def _is_right(answer: Any, expected: Any | Callable[[Any], bool], tolerance: float) -> bool:
     if callable(expected):
         return bool(expected(answer))
-    if isinstance(expected, (str, bool, set, dict)):
+    wanted = np.asarray(expected)
+    if wanted.dtype.kind not in "iuf":
         return bool(answer == expected)
     try:
-        given, wanted = np.asarray(answer, dtype=float), np.asarray(expected, dtype=float)
+        given = np.asarray(answer, dtype=float)
     except (TypeError, ValueError):
         return False
     return given.shape == wanted.shape and bool(np.allclose(given, wanted, rtol=tolerance, atol=tolerance))
 
 
 def _brief(value: Any) -> str:
-    if isinstance(value, (str, bool, set, dict)):
-        return repr(value)
     try:
+        if np.asarray(value).dtype.kind not in "iuf":
+            return repr(value)[:80]
         return np.array2string(np.asarray(value, dtype=float), threshold=12, formatter={"float_kind": "{:.6g}".format})
-    except (TypeError, ValueError):
+    except ValueError:
         return repr(value)[:80]

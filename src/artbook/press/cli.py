@@ -1,10 +1,11 @@
 """The command ``artbook``: run the chapters, list the results, render the pages, write the editions."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 from rich.console import Console
 from rich.markup import escape
 
@@ -15,6 +16,8 @@ from artbook.press import results as headline_results
 from artbook.press import run as runner
 from artbook.press.book import Book
 from artbook.press.progress import Progress
+from artbook.press.render import RenderError
+from artbook.press.render import render as render_book
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False)
@@ -25,23 +28,15 @@ Chapters = Annotated[
 ]
 
 
-def _turn(book: Book) -> FileLock:
+def _turn(book: Book) -> AcquireReturnProxy:
     """The book's lock, taken, for a ``with`` statement: two calls in one checkout work one after the other."""
     book.build.mkdir(exist_ok=True)
     lock = FileLock(book.build / ".lock")
     try:
-        lock.acquire(timeout=0)
+        return lock.acquire(timeout=0)
     except Timeout:
         console.print("Another call is at work on this book; waiting for it to end.")
-        lock.acquire()
-    return lock
-
-
-def _book() -> Book:
-    try:
-        return Book.here()
-    except FileNotFoundError as error:
-        raise typer.BadParameter(str(error)) from error
+        return lock.acquire()
 
 
 @app.command()
@@ -55,14 +50,10 @@ def run(
     ] = None,
 ) -> None:
     """Run the chapters whose cells, modules, data, lock or settings changed, and check their claims."""
-    book = _book()
+    book = Book.here()
     with _turn(book):
-        try:
-            wanted = runner.jobs_for(
-                book, book.select(chapters or []), [each.value for each in profile or [Profile.CPU]], seed or [0]
-            )
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from error
+        profiles = [each.value for each in profile or [Profile.CPU]]
+        wanted = runner.jobs_for(book, book.select(chapters or []), profiles, seed or [0])
         with Progress(wanted, console) as progress:
             due = runner.due(book, wanted, progress.unchanged)
             with runner.executor(jobs, scheduler) as where:
@@ -79,7 +70,7 @@ def run(
 @app.command()
 def results(profile: _OneProfile = Profile.CPU) -> None:
     """List every headline result with its bound, its baselines and its published values."""
-    book = _book()
+    book = Book.here()
     records = headline_results.collect(book, profile.value)
     if not records:
         console.print(
@@ -93,9 +84,7 @@ def results(profile: _OneProfile = Profile.CPU) -> None:
 @app.command()
 def render(profile: _OneProfile = Profile.CPU) -> None:
     """Render the book from the executed chapters of a profile."""
-    from artbook.press.render import render as render_book
-
-    book = _book()
+    book = Book.here()
     with _turn(book):
         console.print(f"The book: {render_book(book, profile.value)}", soft_wrap=True)
 
@@ -103,7 +92,7 @@ def render(profile: _OneProfile = Profile.CPU) -> None:
 @app.command()
 def checked(chapters: Chapters = None) -> None:
     """Store the outputs of the checked cells, from the last smoke run, in the source notebooks."""
-    book = _book()
+    book = Book.here()
     with _turn(book):
         for chapter in book.select(chapters or []):
             path = book.notebook(chapter)
@@ -122,15 +111,24 @@ def colab(
     """Write the Colab edition: each chapter with a set-up cell that leaves Colab's own packages alone."""
     from artbook.press.colab import write_edition
 
-    for path in write_edition(_book(), package, repository, out):
+    for path in write_edition(Book.here(), package, repository, out):
         console.print(str(path), soft_wrap=True)
 
 
 @app.command()
 def doctor() -> None:
     """Look at this machine and environment, and say what to mend before the book can be made."""
-    findings = list(doctors.examine(_book()))
+    findings = list(doctors.examine(Book.here()))
     for finding in findings:
         mark = "[green]well[/]" if finding.well else "[bold red]mend[/]"
         console.print(f"{mark}  [bold]{finding.subject}[/]: {escape(finding.text)}", soft_wrap=True)
     raise typer.Exit(0 if all(finding.well for finding in findings) else 1)
+
+
+def main() -> None:
+    """The command ``artbook``: what cannot be done is said in a sentence, without a traceback."""
+    try:
+        app(prog_name="artbook")
+    except (ValueError, OSError, RenderError) as error:
+        Console(stderr=True, highlight=False).print(f"[bold red]artbook:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(2 if isinstance(error, ValueError) else 1)

@@ -35,10 +35,12 @@ def module_file(name: str, package: Path = PACKAGE) -> Path | None:
     return next((path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()), None)
 
 
-def digest_of(module: str) -> str:
-    """Digest of an installed module of ``artbook``, or an empty text if there is no such module."""
-    path = module_file(module)
-    return digest(path.read_bytes()) if path else ""
+def other_code(inputs: Mapping[str, str], package: Path = PACKAGE) -> list[str]:
+    """The modules and data tables among some inputs of which another version is installed here, or none."""
+    files = {name: module_file(name, package) for name in inputs if name.split(".")[0] == package.name}
+    files |= {name: package / name for name in inputs if name.startswith("data/")}
+    found = {name: digest(path.read_bytes()) for name, path in files.items() if path and path.is_file()}
+    return [name for name in files if found.get(name) != inputs[name]]
 
 
 def imported_names(source: str) -> Iterator[str]:
@@ -88,19 +90,22 @@ def _code(notebook: NotebookNode) -> str:
     return "\n".join(plain(cell.source) for cell in notebook.cells if cell.cell_type == "code")
 
 
-def inputs_of(book: Book, chapter: str, profile: str, seed: int, package: Path = PACKAGE) -> Mapping[str, str]:
-    """All that one run of a chapter depends on.
+def settings_of(profile: str, seed: int) -> dict[str, str]:
+    """The settings of a run by name: its profile, its seed, and the backend that Keras is told to use here."""
+    return {"profile": profile, "seed": str(seed), "backend": os.environ.get("KERAS_BACKEND", "tensorflow")}
+
+
+def inputs_of(book: Book, chapter: str, package: Path = PACKAGE) -> dict[str, str]:
+    """The files that a run of a chapter depends on.
 
     Args:
         book: the checkout.
         chapter: its name, for example ``music/first-model``.
-        profile: ``smoke``, ``cpu`` or ``gpu``.
-        seed: the run's seed.
         package: the folder of ``artbook``.
 
     Returns:
-        A digest, or the value itself, by the name of each input. Two runs with the same inputs have the
-        same result, so the second one need not be made.
+        A digest by the name of each input. Two runs with the same inputs and settings have the same
+        result, so the second one need not be made.
     """
     notebook = notebooks.read(book.notebook(chapter))
     modules = modules_of(_code(notebook), package)
@@ -108,8 +113,7 @@ def inputs_of(book: Book, chapter: str, profile: str, seed: int, package: Path =
     cells = "\0".join(f"{cell.id}\0{cell.cell_type}\0{cell.metadata}\0{cell.source}" for cell in notebook.cells)
     data = sorted((package / "data").glob("*.json")) if "artbook.data" in modules else []
     files = modules | {f"data/{path.name}": path for path in data} | {"lock": book.root / "requirements.lock"}
-    settings = {"profile": profile, "seed": str(seed), "backend": os.environ.get("KERAS_BACKEND", "tensorflow")}
-    return settings | {"cells": digest(cells.encode())} | {k: digest(p.read_bytes()) for k, p in files.items()}
+    return {"cells": digest(cells.encode())} | {name: digest(path.read_bytes()) for name, path in files.items()}
 
 
 def what_changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:

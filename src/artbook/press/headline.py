@@ -22,6 +22,10 @@ class Published:
     citation: str
     note: str = ""
 
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.value):
+            raise ValueError(f"the published value of {self.citation!r} is {self.value}, a finite number was wanted")
+
 
 @dataclass(frozen=True)
 class Headline:

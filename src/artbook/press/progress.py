@@ -35,8 +35,8 @@ class Progress:
     """What happens to a number of jobs, shown while it happens. Use it in a ``with`` statement."""
 
     def __init__(self, jobs: list[Job], console: Console) -> None:
-        several = len({job.seed for job in jobs}) > 1
-        self._names = {id(job): f"{job.chapter}, seed {job.seed}" if several else job.chapter for job in jobs}
+        sweep = len({(job.profile, job.seed) for job in jobs}) > 1
+        self._names = {id(j): f"{j.chapter}, {j.profile}, seed {j.seed}" if sweep else j.chapter for j in jobs}
         self._rows = {id(job): _Row() for job in jobs}
         self._console = console
         self._live = Live(get_renderable=self._table, console=console, refresh_per_second=4)

@@ -17,6 +17,7 @@ from artbook.data.fetch import contents, fetch
 from artbook.data.manifest import corpus
 from artbook.data.store import write_atomically
 from artbook.press.book import Book
+from artbook.press.dependencies import inputs_of, settings_of, what_changed
 
 # What the pages load, out of the npm packages that the manifest names: folder, and beginnings in it.
 _LIBRARIES = {
@@ -46,7 +47,15 @@ def render(book: Book, profile: str) -> Path:
         ValueError: there is no such profile.
         RenderError: Sphinx found an error, or a warning in a book whose chapters were all run.
     """
-    never_run = [chapter for chapter in book.chapters if book.record(chapter, profile) is None]
+    records = {chapter: book.record(chapter, profile) for chapter in book.chapters}
+    never_run = [chapter for chapter, record in records.items() if record is None]
+    changed = [
+        chapter
+        for chapter, record in records.items()
+        if record and what_changed(record.inputs, settings_of(profile, 0) | inputs_of(book, chapter))
+    ]
+    if changed:
+        print(f"Changed since they were run, so shown as they were then: {', '.join(changed)}.")
     if never_run:
         print(f"Never run in the profile {profile}, so shown without outputs: {', '.join(never_run)}.")
         print("Until they are, warnings do not stop the rendering.", flush=True)

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ import psutil
 from artbook.data.store import write_atomically
 from artbook.press import notebooks
 from artbook.press.book import Book, Record, headline_from
-from artbook.press.dependencies import digest_of, inputs_of, what_changed
+from artbook.press.dependencies import inputs_of, other_code, settings_of, what_changed
 from artbook.press.headline import HEADLINE_MIME
 
 # Each chapter has one core, so two chapters at a time fill two, and convolutions give the same digits
@@ -36,6 +36,8 @@ ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
 }
+
+CONNECT_SECONDS = 20
 
 # Run as the kernel's last cell: only the kernel knows what it used.
 _PROBE = """
@@ -90,17 +92,18 @@ class Outcome:
 
 
 def jobs_for(book: Book, chapters: Sequence[str], profiles: Sequence[str], seeds: Sequence[int]) -> list[Job]:
-    """The jobs of some chapters: one for each profile and seed.
+    """The jobs of some chapters: one for each profile and seed, none twice.
 
     Raises:
         ValueError: a chapter does not take ``profile`` and ``seed``, or takes them with other types.
     """
     jobs = []
-    for chapter, profile, seed in itertools.product(chapters, profiles, seeds):
-        path = book.notebook(chapter)
-        notebooks.check_parameters(notebooks.read(path), {"profile": profile, "seed": seed})
-        inputs = inputs_of(book, chapter, profile, seed)
-        jobs.append(Job(chapter, profile, seed, path.read_text(encoding="utf-8"), inputs))
+    for chapter in chapters:
+        text = book.notebook(chapter).read_text(encoding="utf-8")
+        notebook, inputs = notebooks.read(book.notebook(chapter)), inputs_of(book, chapter)
+        for profile, seed in dict.fromkeys(itertools.product(profiles, seeds)):
+            notebooks.check_parameters(notebook, {"profile": profile, "seed": seed})
+            jobs.append(Job(chapter, profile, seed, text, settings_of(profile, seed) | inputs))
     return jobs
 
 
@@ -139,7 +142,8 @@ def execute(job: Job) -> Outcome:
     Raises:
         RuntimeError: this machine has another version of a module than the one that the job was made for.
     """
-    _check_same_code(job)
+    if other := other_code(job.inputs):
+        raise RuntimeError(f"{job.chapter} was made for another version of {', '.join(other)} than is installed here")
     notebook = nbformat.reads(job.notebook, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(_PROBE, id=_PROBE_TAG, metadata={"tags": [_PROBE_TAG]}))
     start = time.perf_counter()
@@ -149,23 +153,18 @@ def execute(job: Job) -> Outcome:
         work.mkdir()
         # Told by name in the environment too, so that a profile set outside cannot overrule this one.
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-        environment |= ONE_THREAD | {"ARTBOOK_PROFILE": job.profile}
+        environment |= ONE_THREAD | {"ARTBOOK_PROFILE": job.profile, "KERAS_BACKEND": job.inputs["backend"]}
         command = [sys.executable, "-m", "papermill", str(source), str(target), "--no-progress-bar", "--cwd", str(work)]
         command += ["-r", "profile", job.profile, "-p", "seed", str(job.seed)]
         process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         executed = notebooks.read(target if target.is_file() else source)
     seconds = time.perf_counter() - start
-    error = str(notebooks.first_error(executed) or "") or (process.stderr.strip()[-2000:] if process.returncode else "")
+    error = str(notebooks.first_error(executed) or "")
+    if process.returncode and not error:
+        error = f"papermill ended with {process.returncode}\n{process.stderr.strip()[-2000:]}"
     probe = executed.cells.pop()
     record = None if error else _record(job, executed, probe, seconds)
     return Outcome(job, notebooks.as_text(notebooks.without_traces(executed)), record, error)
-
-
-def _check_same_code(job: Job) -> None:
-    names = [name for name in job.inputs if name.partition(".")[0] == "artbook"]
-    other = [name for name in names if digest_of(name) != job.inputs[name]]
-    if other:
-        raise RuntimeError(f"{job.chapter} was made for another version of {', '.join(other)} than is installed here")
 
 
 def _record(job: Job, executed: nbformat.NotebookNode, probe: nbformat.NotebookNode, seconds: float) -> Record:
@@ -195,17 +194,19 @@ def executor(jobs: int, scheduler: str | None = None) -> Iterator[Executor]:
     if scheduler:
         from distributed import Client
 
-        with Client(scheduler, timeout="20s") as client, client.get_executor(pure=False) as cluster:
-            yield cluster
+        with Client(scheduler, timeout=CONNECT_SECONDS) as client:
+            # When the client goes, the cluster drops what it has not finished.
+            yield client.get_executor(pure=False)
         return
     local = ThreadPoolExecutor(jobs)
     try:
         yield local
     except BaseException:
         local.shutdown(wait=False, cancel_futures=True)
-        # The chapters' processes would go on without us otherwise.
+        # The chapters' processes would go on without us otherwise; some may have got the interrupt too.
         for process in psutil.Process().children(recursive=True):
-            process.terminate()
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
         raise
     finally:
         local.shutdown(cancel_futures=True)
@@ -229,13 +230,13 @@ def run(
     pending, started, outcomes = set(futures), set(), []
     while pending:
         ended, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-        for future in [each for each in futures if each not in started and (each.running() or each.done())]:
-            started.add(future)
-            watch(futures[future], None)
         for future in ended:
             outcomes.append(_outcome(futures[future], future))
             keep(book, outcomes[-1])
             watch(futures[future], outcomes[-1])
+        for future in [each for each in pending if each not in started and each.running()]:
+            started.add(future)
+            watch(futures[future], None)
     return outcomes
 
 

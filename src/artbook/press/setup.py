@@ -24,9 +24,10 @@ def wanted_state() -> str:
     """Digest of all that the environment is made of.
 
     Returns:
-        64 hexadecimal digits over the interpreter's version, the lock and the package's metadata.
+        64 hexadecimal digits over the interpreter's version, the folder, the lock and the package's metadata.
     """
-    parts = [sys.version.encode(), LOCK.read_bytes(), (ROOT / "pyproject.toml").read_bytes()]
+    # Where it stands counts, because the commands in it begin with their interpreter's path.
+    parts = [sys.version.encode(), str(ROOT).encode(), LOCK.read_bytes(), (ROOT / "pyproject.toml").read_bytes()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
