@@ -61,7 +61,7 @@ def use_style() -> None:
 
 
 class GraphNode(NamedTuple):
-    """A value of a computation and the derivative of the result by it, at a place of the drawing.
+    """A value of a computation and the derivative of the result with respect to it, at a place of the drawing.
 
     Attributes:
         symbol: mathematics in matplotlib's notation, without the dollar signs.

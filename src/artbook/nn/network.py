@@ -169,7 +169,7 @@ class DenseNetwork:
             cost_gradient: ∂C/∂a of the last layer, (m, p), finite.
 
         Returns:
-            The derivatives by every weight, bias, pre-activation and input.
+            The derivatives with respect to every weight, bias, pre-activation and input.
 
         Raises:
             ValueError: the gradient is not finite or not of the shape of the output, or the trace is of a
@@ -216,7 +216,7 @@ class DenseNetwork:
 
 
 class Cost(NamedTuple):
-    """The value of a cost and its derivative by the network's output, (m, p)."""
+    """The value of a cost and its derivative with respect to the network's output, (m, p)."""
 
     value: float
     gradient: Array
@@ -230,7 +230,7 @@ def squared_error(output: ArrayLike, targets: ArrayLike) -> Cost:
         targets: what it should have been, (m, p), finite.
 
     Returns:
-        The cost and its derivative by the output, (output - targets) / m.
+        The cost and its derivative with respect to the output, (output - targets) / m.
 
     Raises:
         ValueError: the two are not finite matrices of one shape with at least one row.
@@ -251,7 +251,7 @@ def binary_cross_entropy(logits: ArrayLike, targets: ArrayLike) -> Cost:
         targets: probabilities in [0, 1], as a rule 0 or 1, (m, p).
 
     Returns:
-        The cost and its derivative by the logits, (sigmoid(logits) - targets) / m.
+        The cost and its derivative with respect to the logits, (sigmoid(logits) - targets) / m.
 
     Raises:
         ValueError: the two are not finite matrices of one shape with at least one row, or a target is no probability.
