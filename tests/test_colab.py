@@ -137,6 +137,7 @@ def translated(tmp_path: Path, text: str) -> str:
             "**Solution of Exercise 1**: unfold the next cell.\n\n<details><summary>In words</summary>\n\n"
             "Thus $x$:\n\n```text\n1\n```\n\n</details>\n\n**Exercise 1. B**",
         ),
+        ("```{glue} sound\n```", f"A cell below makes it; [the page]({SITE}/one/first.html) shows it here."),
         ("```{mermaid}\ngraph LR\n```", f"The diagram that belongs here is on [the page]({SITE}/one/first.html)."),
         ("```{table} Shapes\n| a |\n| --- |\n```", "*Shapes*\n\n| a |\n| --- |"),
         ("```{code-block} python\nx = 1\n```", "```python\nx = 1\n```"),

@@ -561,6 +561,7 @@ DIRECTIVES: Mapping[str, Callable[[ChapterText, Directive], str]] = {
     "dropdown": ChapterText.dropdown,
     "exercise": ChapterText.exercise,
     "solution-end": ChapterText.nothing,
+    "glue": ChapterText.glued_figure,
     "glue:figure": ChapterText.glued_figure,
     "mermaid": ChapterText.drawing,
     "measured-run": ChapterText.measured,
