@@ -1,8 +1,7 @@
 """Fetch what the manifest names, verify it, keep it in the cache whole or not at all, and read archives safely.
 
-archive = fetch(corpus("mathjax"))               # verified; from the cache if it is there
-script = member(archive, "package/es5/tex-chtml.js")
-extract(archive, folder / "mathjax", "package/es5/")
+archive = fetch(corpus("mathjax"))        # verified; from the cache if it is there
+scripts = contents(archive, "package/es5/")
 """
 
 import gzip
@@ -98,46 +97,6 @@ def contents(archive: Path, under: str = "") -> dict[str, bytes]:
         return dict(_zip_files(archive, under) if zipfile.is_zipfile(archive) else _tar_files(archive, under))
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, gzip.BadGzipFile) as error:
         raise ValueError(f"{archive.name}: a whole wheel, zip or tar archive was wanted; {error}") from error
-
-
-def member(archive: Path, name: str) -> bytes:
-    """One file out of an archive.
-
-    Raises:
-        ValueError: as for ``contents``, or the archive has no such file.
-    """
-    found = contents(archive, name)
-    if name not in found:
-        raise ValueError(f"{archive.name} has no file {name!r}")
-    return found[name]
-
-
-def extract(archive: Path, folder: Path, under: str = "") -> None:
-    """Write the files of an archive into a new folder, all of them or none.
-
-    Args:
-        archive: the file.
-        folder: made here; it must not be there yet.
-        under: only the files whose name begins so; this beginning is left out of their new names.
-
-    Raises:
-        ValueError: as for ``contents``, or no file's name begins so.
-        FileExistsError: the folder is there already.
-        OSError: it cannot be written; no folder is left.
-    """
-    files = contents(archive, under)
-    if not files:
-        raise ValueError(f"{archive.name} has no file under {under!r}")
-    if folder.exists():
-        raise FileExistsError(f"{folder} is there already")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
-        whole = Path(temporary) / folder.name
-        for name, content in files.items():
-            path = whole / name.removeprefix(under)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        whole.rename(folder)
 
 
 def _zip_files(archive: Path, under: str) -> Iterator[tuple[str, bytes]]:
