@@ -83,15 +83,15 @@ def _string(pitch: int, held: float) -> Samples:
     base = float(frequency(pitch))
     time = np.arange(round((held + _RELEASE) * RATE)) / RATE
     sound = np.zeros(len(time))
-    for partial in range(1, _PARTIALS + 1):
-        if partial * base > 0.45 * RATE:
-            break
-        # Low strings ring for seconds, high ones for less than one; high partials go first.
-        decay = (0.4 + base / 700) * (1 + 0.35 * (partial - 1))
-        envelope = np.exp(-decay * time) * partial**-1.6
-        for cents, strength in _STRINGS:
-            turn = 2 * np.pi * partial * base * 2 ** (cents / 1200)
-            sound += strength * envelope * np.sin(turn * time + partial)
+    # Low strings ring for seconds, high ones for less than one.
+    decay = 0.4 + base / 700
+    partials = np.arange(1, min(_PARTIALS, int(0.45 * RATE / base)) + 1)
+    strengths = partials**-1.6 * np.exp(1j * partials)
+    for cents, strength in _STRINGS:
+        turn = 2j * np.pi * base * 2 ** (cents / 1200)
+        # From one partial to the next, the same factor more of turning and decay: a polynomial in that factor.
+        factor = np.exp((turn - 0.35 * decay) * time)
+        sound += strength * np.imag(np.exp((turn - decay) * time) * np.polyval(strengths[::-1], factor))
     attack, release = min(len(time), round(_ATTACK * RATE)), round(_RELEASE * RATE)
     sound[:attack] *= _slope(attack)
     sound[len(sound) - release :] *= _slope(release)[::-1]
