@@ -175,6 +175,7 @@ def test_an_interrupt_leaves_nothing_behind_and_the_next_call_goes_on(toy_book, 
     output, _ = process.communicate(timeout=20)
     assert process.returncode != 0
     assert "Traceback" not in output
+    assert "the next call goes on from there" in output
     assert not psutil.wait_procs(children, timeout=10)[1]
     assert temporary_files(book) == []
     assert book.record("music/slow", "smoke") is None

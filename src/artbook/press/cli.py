@@ -56,8 +56,12 @@ def run(
         wanted = runner.jobs_for(book, book.select(chapters or []), profiles, seed or [0])
         with Progress(wanted, console) as progress:
             due = runner.due(book, wanted, progress.unchanged)
-            with runner.executor(jobs, scheduler) as where:
-                outcomes = runner.run(book, due, where, progress.watch)
+            try:
+                with runner.executor(jobs, scheduler) as where:
+                    outcomes = runner.run(book, due, where, progress.watch)
+            except KeyboardInterrupt:
+                console.print("Stopped. What has finished is kept, and the next call goes on from there.")
+                raise
     failed = [outcome for outcome in outcomes if outcome.record is None]
     for outcome in failed:
         console.print(f"\n[bold red]{outcome.job.chapter} failed[/]\n{escape(outcome.error)}", soft_wrap=True)
