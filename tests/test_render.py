@@ -224,7 +224,17 @@ def test_an_interrupted_rendering_leaves_nothing_half_written(book: Book, monkey
 # What the directives write.
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(0.4, "0 s"), (119, "119 s"), (125, "2 min 5 s"), (3600, "60 min 0 s")])
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.4, "0 s"),
+        (119, "119 s"),
+        (125, "2 min 5 s"),
+        (3600, "60 min 0 s"),
+        (179.7, "3 min 0 s"),
+        (119.6, "2 min 0 s"),
+    ],
+)
 def test_durations_are_told_in_words(seconds: float, words: str) -> None:
     assert directives.duration(seconds) == words
 

@@ -34,9 +34,8 @@ NOT_RUN = "This chapter has not been run in the profile that these pages were ma
 
 def duration(seconds: float) -> str:
     """A time in words: ``45 s``, or from two minutes on ``3 min 5 s``."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    whole = round(seconds)
+    return f"{whole} s" if whole < 120 else f"{whole // 60} min {whole % 60} s"
 
 
 def measured_run(record: Record) -> str:
