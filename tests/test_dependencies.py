@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from artbook.press import notebooks
 from artbook.press.dependencies import (
     imported_names,
     inputs_of,
@@ -91,6 +92,17 @@ def test_settings_and_cells_count(toy_book, monkeypatch):
     path = book.notebook("music/one")
     path.write_text(path.read_text().replace("1 + 1", "1 + 2"))
     assert "cells" in what_changed(before, inputs_of(book, "music/one"))
+
+
+def test_prose_and_captions_do_not_count(toy_book):
+    book = toy_book(music_one=("# One", "1 + 1"))
+    before = inputs_of(book, "music/one")
+    path = book.notebook("music/one")
+    notebook = notebooks.read(path)
+    notebook.cells[1].source = "# Another title"
+    notebook.cells[2].metadata = {"tags": ["hide-input"]}
+    path.write_text(notebooks.as_text(notebook))
+    assert what_changed(before, inputs_of(book, "music/one")) == []
 
 
 def test_notebook_magics_are_understood(toy_book):

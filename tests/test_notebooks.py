@@ -32,7 +32,7 @@ def smoke() -> dict[str, NotebookNode]:
     command = [sys.executable, "-m", "artbook", "run", "--profile", "smoke"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
-    return {chapter: notebooks.read(BOOK.executed(chapter, "smoke")) for chapter in BOOK.chapters}
+    return {chapter: BOOK.page(chapter, "smoke") for chapter in BOOK.chapters}
 
 
 def test_everything_in_the_table_of_contents_is_here():
@@ -67,7 +67,7 @@ def test_a_chapter_is_stored_as_artbook_checked_writes_it(chapter, smoke):
 def test_a_chapter_as_it_is_rendered_keeps_all_rules_and_its_checked_outputs(chapter):
     if runner.due(BOOK, runner.jobs_for(BOOK, [chapter], ["cpu"], [0]), lambda job, record: None):
         pytest.skip("not run in the profile cpu since it changed; make book does that")
-    executed = notebooks.read(BOOK.executed(chapter, "cpu"))
+    executed = BOOK.page(chapter, "cpu")
     assert [complaint for rule in lint.EXECUTED for complaint in rule(executed)] == []
     assert list(lint.stale_outputs(stored(chapter), executed)) == []
 

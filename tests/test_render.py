@@ -102,6 +102,20 @@ def test_a_chapter_that_was_run_is_staged_executed_and_with_its_record(book: Boo
     assert render.staged_files(book, "cpu")["music/one.ipynb"] == source
 
 
+def test_a_page_has_the_words_of_today_and_the_numbers_of_the_run(book: Book) -> None:
+    keep_run(book)
+    path = book.notebook("music/one")
+    path.write_text(path.read_text().replace("# One", "# Today"))
+    staged = render.staged_files(book, "smoke")["music/one.ipynb"]
+    assert b"# Today" in staged
+    assert b"a quarter" in staged
+    # With other code, the words of the run are shown: they belong to its numbers.
+    path.write_text(path.read_text().replace("1 + 1", "1 + 2"))
+    staged = render.staged_files(book, "smoke")["music/one.ipynb"]
+    assert b"# Today" not in staged
+    assert b"a quarter" in staged
+
+
 def test_a_profile_that_there_is_not_is_refused(book: Book) -> None:
     with pytest.raises(ValueError, match="'large' was given"):
         render.staged_files(book, "large")

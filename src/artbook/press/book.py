@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from nbformat import NotebookNode
 
 from artbook.data.store import write_atomically
-from artbook.press import PROFILES, Profile
+from artbook.press import PROFILES, Profile, notebooks
 from artbook.press.headline import Headline, Published
 
 
@@ -138,6 +139,13 @@ class Book:
             raise ValueError(f"the profile is one of {', '.join(PROFILES)}; {profile!r} was given")
         folder = profile if seed == 0 else f"{profile}-seed-{seed}"
         return self.build / "executed" / folder / f"{chapter}.ipynb"
+
+    def page(self, chapter: str, profile: str) -> NotebookNode | None:
+        """The chapter as its page shows it in a profile, or ``None`` if it was never run in it."""
+        path = self.executed(chapter, profile)
+        if not path.is_file():
+            return None
+        return notebooks.with_outputs(notebooks.read(self.notebook(chapter)), notebooks.read(path))
 
     def record(self, chapter: str, profile: str, seed: int = 0) -> Record | None:
         """What is kept of the chapter's last finished run, or ``None`` if nothing that can be read."""

@@ -314,8 +314,7 @@ class ChapterText:
     @cached_property
     def executed(self) -> NotebookNode | None:
         """The chapter as it ran in the profile ``cpu``, or ``None`` if it has not."""
-        path = self.edition.book.executed(self.page.name, "cpu")
-        return notebooks.read(path) if path.is_file() else None
+        return self.edition.book.page(self.page.name, "cpu")
 
     def translate(self, text: str) -> str:
         """Markdown without MyST's own syntax.

@@ -87,7 +87,7 @@ def modules_of(source: str, package: Path = PACKAGE) -> dict[str, Path]:
 def _code(notebook: NotebookNode) -> str:
     """The code cells as one text of plain Python, without IPython's magics."""
     plain = TransformerManager().transform_cell
-    return "\n".join(plain(cell.source) for cell in notebook.cells if cell.cell_type == "code")
+    return "\n".join(map(plain, notebooks.code_of(notebook)))
 
 
 def settings_of(profile: str, seed: int) -> dict[str, str]:
@@ -109,8 +109,8 @@ def inputs_of(book: Book, chapter: str, package: Path = PACKAGE) -> dict[str, st
     """
     notebook = notebooks.read(book.notebook(chapter))
     modules = modules_of(_code(notebook), package)
-    # Prose is not run, yet the executed notebook carries it into the page: it counts, stored outputs do not.
-    cells = "\0".join(f"{cell.id}\0{cell.cell_type}\0{cell.metadata}\0{cell.source}" for cell in notebook.cells)
+    # Prose, captions and stored outputs are not run: the page takes them from the notebook as it is.
+    cells = "\0".join(notebooks.code_of(notebook))
     data = sorted((package / "data").glob("*.json")) if "artbook.data" in modules else []
     files = modules | {f"data/{path.name}": path for path in data} | {"lock": book.root / "requirements.lock"}
     return {"cells": digest(cells.encode())} | {name: digest(path.read_bytes()) for name, path in files.items()}

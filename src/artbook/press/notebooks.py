@@ -92,6 +92,31 @@ def is_checked(cell: NotebookNode) -> bool:
     return tags(cell) >= CHECKED
 
 
+def code_of(notebook: NotebookNode) -> list[str]:
+    """The sources of the code cells that the author wrote, in their order."""
+    return [cell.source for cell in _own_cells(notebook) if cell.cell_type == "code"]
+
+
+def with_outputs(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
+    """A chapter as its page shows it: the words of today with the outputs of the last run of the same code.
+
+    Args:
+        source: the notebook as its author left it.
+        executed: a finished run of it.
+
+    Returns:
+        A copy of ``source`` with the outputs and counts of the run; where the code has changed since the
+        run, ``executed`` as it is, because its words belong to its numbers.
+    """
+    if code_of(source) != code_of(executed):
+        return executed
+    page = deepcopy(source)
+    runs = (cell for cell in _own_cells(executed) if cell.cell_type == "code")
+    for cell, run in zip((cell for cell in page.cells if cell.cell_type == "code"), runs, strict=True):
+        cell.outputs, cell.execution_count = run.outputs, run.execution_count
+    return page
+
+
 def without_traces(executed: NotebookNode) -> NotebookNode:
     """A copy of an executed notebook without what papermill and its clocks left in it.
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from artbook.data.fetch import contents, fetch
 from artbook.data.manifest import corpus
 from artbook.data.store import write_atomically
+from artbook.press import notebooks
 from artbook.press.book import Book
 from artbook.press.dependencies import inputs_of, settings_of, what_changed
 
@@ -67,7 +68,7 @@ def render(book: Book, profile: str) -> Path:
 
 
 def staged_files(book: Book, profile: str) -> dict[str, bytes]:
-    """What Sphinx reads: the pages, the libraries, and of each chapter that was run the executed notebook and record.
+    """What Sphinx reads: the pages, the libraries, and of each chapter that was run its page and record.
 
     Args:
         book: the checkout.
@@ -79,9 +80,9 @@ def staged_files(book: Book, profile: str) -> dict[str, bytes]:
     paths = [path for path in book.pages.rglob("*") if path.is_file() and ".ipynb_checkpoints" not in path.parts]
     files = {path.relative_to(book.pages).as_posix(): path.read_bytes() for path in paths}
     for chapter in book.chapters:
-        record = book.record(chapter, profile)
-        if record is not None:
-            files[f"{chapter}.ipynb"] = book.executed(chapter, profile).read_bytes()
+        record, page = book.record(chapter, profile), book.page(chapter, profile)
+        if record and page:
+            files[f"{chapter}.ipynb"] = notebooks.as_text(page).encode()
             files[f"{chapter}.json"] = record.to_json().encode()
     return files | libraries()
 
