@@ -11,7 +11,6 @@ import io
 import json
 import re
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -28,7 +27,7 @@ import numpy.typing as npt
 from artbook.data.fetch import contents, fetch
 from artbook.data.keyboard import to_roll
 from artbook.data.manifest import Corpus, corpus
-from artbook.data.store import cache_folder, write_atomically
+from artbook.data.store import Arrays, cached_arrays
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
 STEPS_PER_QUARTER = 4
@@ -192,15 +191,8 @@ def load() -> Chorales:
         OSError: the scores cannot be fetched or the cache cannot be written; nothing stays behind in it.
     """
     source = corpus("music21")
-    path = cache_folder() / f"chorales-{source.content_sha256[:16]}-{_READER_VERSION}.npz"
-    if path.is_file():
-        try:
-            return _unpacked(path)
-        except (OSError, ValueError, EOFError, LookupError, zipfile.BadZipFile, zlib.error):
-            # The file was damaged after it was written: read the scores again.
-            path.unlink()
-    write_atomically(path, _pack(_read_all(_scores(source))))
-    return _unpacked(path)
+    name = f"chorales-{source.content_sha256[:16]}-{_READER_VERSION}"
+    return _unpacked(cached_arrays(name, lambda: _packed(_read_all(_scores(source)))))
 
 
 def _scores(source: Corpus) -> dict[str, bytes]:
@@ -483,38 +475,32 @@ def _positions(lengths: list[int], nominal: list[int]) -> npt.NDArray[np.int16]:
     return np.concatenate(positions).astype(np.int16)
 
 
-def _pack(chorales: Chorales) -> bytes:
+def _packed(chorales: Chorales) -> Arrays:
     pieces = chorales.pieces
-    content = io.BytesIO()
-    np.savez_compressed(
-        content,
-        name=[piece.name for piece in pieces],
-        key=[piece.key for piece in pieces],
-        fifths=[piece.fifths for piece in pieces],
-        beats_per_bar=[piece.beats_per_bar for piece in pieces],
-        length=[len(piece.pitches) for piece in pieces],
-        pitches=np.concatenate([piece.pitches for piece in pieces]),
-        onsets=np.packbits(np.concatenate([piece.onsets for piece in pieces])),
-        fermatas=np.packbits(np.concatenate([piece.fermatas for piece in pieces])),
-        position=np.concatenate([piece.position for piece in pieces]),
-        lost_notes=[piece.lost_notes for piece in pieces],
-        section_count=[len(piece.sections) for piece in pieces],
-        sections=[section for piece in pieces for section in piece.sections],
-        dropped=np.array([[name, reason] for name, reason in chorales.dropped.items()], dtype=str).reshape(-1, 2),
-    )
-    return content.getvalue()
+    return {
+        "name": np.array([piece.name for piece in pieces]),
+        "key": np.array([piece.key for piece in pieces]),
+        "fifths": np.array([piece.fifths for piece in pieces]),
+        "beats_per_bar": np.array([piece.beats_per_bar for piece in pieces]),
+        "length": np.array([len(piece.pitches) for piece in pieces]),
+        "pitches": np.concatenate([piece.pitches for piece in pieces]),
+        "onsets": np.packbits(np.concatenate([piece.onsets for piece in pieces])),
+        "fermatas": np.packbits(np.concatenate([piece.fermatas for piece in pieces])),
+        "position": np.concatenate([piece.position for piece in pieces]),
+        "lost_notes": np.array([piece.lost_notes for piece in pieces]),
+        "section_count": np.array([len(piece.sections) for piece in pieces]),
+        "sections": np.array([section for piece in pieces for section in piece.sections]),
+        "dropped": np.array([[name, reason] for name, reason in chorales.dropped.items()], dtype=str).reshape(-1, 2),
+    }
 
 
-def _unpacked(path: Path) -> Chorales:
-    with np.load(path, allow_pickle=False) as arrays:
-        stored = {key: arrays[key] for key in arrays}
+def _unpacked(stored: Arrays) -> Chorales:
     cuts = np.cumsum(stored["length"])[:-1]
     steps = int(stored["length"].sum())
     onsets = np.unpackbits(stored["onsets"], count=steps * len(VOICES)).astype(bool).reshape(steps, len(VOICES))
     fermatas = np.unpackbits(stored["fermatas"], count=steps).astype(bool)
     # What load() returns is shared, so nobody may write into it.
-    for shared in (stored["pitches"], onsets, fermatas, stored["position"]):
-        shared.flags.writeable = False
+    onsets.flags.writeable = fermatas.flags.writeable = False
     rows = zip(
         stored["name"].tolist(),
         stored["key"].tolist(),

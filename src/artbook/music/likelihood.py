@@ -1,4 +1,4 @@
-"""How well a model predicts piano rolls: the cost of each frame in nats, and error bars over pieces.
+"""How well a model predicts piano rolls: the cost of each frame in nats.
 
 A frame is the set of keys that sound in one step: 88 zeros and ones. A model gives every possible
 frame a probability; what a frame costs is minus the natural logarithm of its own. The chapter
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from artbook.data.keyboard import KEYS, check_frames, is_whole
+from artbook.data.keyboard import KEYS, check_frames
 
 
 @dataclass(frozen=True)
@@ -111,39 +111,3 @@ def log_odds(probabilities: npt.ArrayLike) -> npt.NDArray[np.float64]:
     if wrong.any():
         raise ValueError(f"probabilities above 0 and below 1 were wanted; {given[wrong][0]} was given")
     return np.log(given) - np.log1p(-given)
-
-
-def bootstrap_interval(
-    costs: npt.NDArray[np.floating], pieces: npt.NDArray[np.integer], rng: np.random.Generator, resamples: int = 2000
-) -> tuple[float, float]:
-    """The 95 % interval of a mean over frames, had other pieces been drawn (percentile bootstrap).
-
-    Whole pieces are drawn with replacement, because the frames of one piece resemble each other. To compare
-    two models, give the difference of their costs on the same frames.
-
-    Args:
-        costs: finite, ``(frames,)``, in nats.
-        pieces: the number of each frame's piece, from 0, as in ``FramePairs``.
-        rng: draws the pieces.
-        resamples: how often to draw, at least once.
-
-    Returns:
-        The lower and the upper end, in nats per frame.
-
-    Raises:
-        ValueError: there is no frame, the shapes differ, a cost is not finite, or the numbers are not whole.
-    """
-    if costs.ndim != 1 or not len(costs) or costs.shape != pieces.shape or pieces.dtype.kind not in "iu":
-        raise ValueError(
-            "costs and whole numbers of pieces of one shape (frames,) were wanted;"
-            f" {costs.shape} and {pieces.dtype} {pieces.shape} were given"
-        )
-    if not is_whole(resamples, 1, 10**6):
-        raise ValueError(f"1 to a million resamples were wanted; {resamples!r} was given")
-    if not np.isfinite(costs).all():
-        raise ValueError(f"finite costs were wanted; {np.count_nonzero(~np.isfinite(costs))} are not")
-    _, number, lengths = np.unique(pieces, return_inverse=True, return_counts=True)
-    totals = np.bincount(number, weights=costs)
-    drawn = rng.integers(len(totals), size=(resamples, len(totals)))
-    low, high = np.quantile(totals[drawn].sum(axis=1) / lengths[drawn].sum(axis=1), [0.025, 0.975])
-    return float(low), float(high)

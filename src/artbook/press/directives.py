@@ -4,8 +4,10 @@ The staged source (see ``render``) has beside each executed notebook the record 
 directive reads only files of the source folder and notes them as what its page depends on.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,8 +25,9 @@ from sphinxcontrib.bibtex.style.referencing import BracketStyle
 from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
 
 from artbook.data.manifest import Corpus, corpora
-from artbook.press import Profile
+from artbook.press import Profile, claims
 from artbook.press.book import Book, Record
+from artbook.press.claims import Claim, Verdict
 from artbook.press.headline import Headline
 
 _LOG = logging.getLogger(__name__)
@@ -160,6 +163,29 @@ def corpus_table(corpus: Corpus) -> str:
     return table(f"{corpus.name}: {corpus.used_for}", ["Name", corpus.name], rows)
 
 
+def claims_table(article: str, found: Sequence[Claim], address: Callable[[str], str]) -> str:
+    """How often each verdict was given, and a table of the claims.
+
+    Args:
+        article: ``first`` or ``second``.
+        found: its claims.
+        address: of a page, from the page with the table.
+    """
+    counts = Counter(claim.verdict for claim in found)
+    given = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict)
+    rows = [
+        (
+            claim.section,
+            claim.text,
+            claim.verdict,
+            f'<a class="reference internal" href="{address(claim.page)}#{claim.anchor}">{claim.page}</a>',
+        )
+        for claim in found
+    ]
+    head = ("Section", "It says", "Verdict", "Shown in")
+    return f"{len(found)} claims: {given}.\n\n" + table(f"The claims of the {article} article", head, rows)
+
+
 def glued_output(notebook: NotebookNode, name: str) -> dict[str, str]:
     """What an executed notebook has glued under a name.
 
@@ -250,6 +276,21 @@ class Corpora(_Made):
         return "\n".join(corpus_table(each) for each in corpora())
 
 
+class Claims(_Made):
+    """``{claims} first``: every claim of an article with our verdict and a link to where the book shows it."""
+
+    required_arguments = 1
+
+    def _text(self) -> str:
+        path = Path(self.env.srcdir, "claims.yml")
+        self.env.note_dependency(str(path))
+        article = self.arguments[0]
+        found = [claim for claim in claims.read(path) if claim.article == article]
+        if not found:
+            raise self.error(f"no claim is of an article {article!r}")
+        return claims_table(article, found, partial(self.env.app.builder.get_relative_uri, self.env.docname))
+
+
 class FromChapter(_Made):
     """``{from-chapter} music/first-model::sample``: what a chapter glued, with the content as its caption.
 
@@ -315,6 +356,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         "headlines": Headlines,
         "executions": Executions,
         "corpora": Corpora,
+        "claims": Claims,
         "from-chapter": FromChapter,
     }.items():
         app.add_directive(name, directive)

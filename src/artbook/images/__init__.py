@@ -1,0 +1,1 @@
+"""Pictures as arrays: what is done to them before they are learnt from."""

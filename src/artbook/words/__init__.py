@@ -1,0 +1,1 @@
+"""Text as numbers: vocabularies and windows for language models."""

@@ -1,0 +1,74 @@
+"""Counted successions: probabilities that sum to one, and the textbook's formula written out slowly."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from artbook.nn.ngram import NGram
+
+SEQUENCES = st.lists(st.lists(st.integers(0, 3), max_size=12), min_size=1, max_size=4).filter(any)
+
+
+def textbook(sequences: list[list[int]], vocabulary: int, order: int, row: tuple[int, ...]) -> float:
+    """Interpolated Kneser-Ney, as in Chen and Goodman (1999), with dictionaries and sets."""
+    padded = [(*[vocabulary] * (order - 1), *each) for each in sequences]
+    whole = [tuple(each[i : i + order]) for each in padded for i in range(len(each) - order + 1)]
+    counts = {gram: whole.count(gram) for gram in set(whole)}
+    tables = [counts]
+    for _ in range(order - 1):
+        shorter = [gram[1:] for gram in tables[-1]]
+        tables.append({gram: shorter.count(gram) for gram in set(shorter)})
+    probability = 1 / vocabulary
+    for size, table in enumerate(reversed(tables), 1):
+        once, twice = (list(table.values()).count(times) for times in (1, 2))
+        discount = once / (once + 2 * twice) if once else 0.5
+        gram = row[order - size :]
+        after = {each: count for each, count in table.items() if each[:-1] == gram[:-1]}
+        if after:
+            total = sum(after.values())
+            kept = max(table.get(gram, 0) - discount, 0) if gram in table else 0
+            probability = (kept + discount * len(after) * probability) / total
+    return probability
+
+
+@given(SEQUENCES, st.integers(1, 4))
+def test_it_is_the_formula_of_the_textbook(sequences, order):
+    model = NGram.fit([np.array(each, dtype=int) for each in sequences], 4, order)
+    for tokens in sequences:
+        padded = [4] * (order - 1) + tokens
+        rows = [tuple(padded[i : i + order]) for i in range(len(tokens))]
+        expected = [textbook(sequences, 4, order, row) for row in rows]
+        np.testing.assert_allclose(np.exp(-model.costs(np.array(tokens, dtype=int))), expected, rtol=1e-12)
+
+
+@given(SEQUENCES, st.integers(1, 4), st.lists(st.integers(0, 3), max_size=6))
+def test_what_follows_sums_to_one_and_agrees_with_the_costs(sequences, order, context):
+    model = NGram.fit([np.array(each, dtype=int) for each in sequences], 4, order)
+    following = model.following(np.array(context, dtype=int))
+    assert following.shape == (4,)
+    assert (following > 0).all()
+    assert following.sum() == pytest.approx(1)
+    assert -np.log(following[2]) == pytest.approx(model.costs(np.array([*context, 2]))[-1])
+
+
+def test_what_was_seen_often_is_likely():
+    model = NGram.fit([np.array([0, 1] * 50)], 3, 2)
+    assert model.following([0])[1] > 0.98
+    assert model.costs(np.array([], dtype=int)).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("sequences", "vocabulary", "order", "message"),
+    [
+        ([[0.5]], 2, 2, r"whole tokens \(length,\) were wanted; float64"),
+        ([[[0]]], 2, 2, r"whole tokens \(length,\) were wanted; int64 \(1, 1\)"),
+        ([[2]], 2, 2, "tokens from 0 to 1 were wanted; 2 to 2"),
+        ([[]], 2, 2, "at least one token was wanted"),
+        ([[0]], 2, 0, "an order from 1"),
+        ([[0]], 100, 10, "an order from 1"),
+    ],
+)
+def test_bad_input_is_refused(sequences, vocabulary, order, message):
+    with pytest.raises(ValueError, match=message):
+        NGram.fit([np.array(each) for each in sequences], vocabulary, order)
