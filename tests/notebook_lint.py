@@ -22,7 +22,7 @@ from myst_parser.parsers.mdit import create_md_parser
 from nbformat import NotebookNode
 
 from artbook.press.headline import HEADLINE_MIME
-from artbook.press.notebooks import as_text, is_checked, tags
+from artbook.press.notebooks import as_text, is_checked, tags, with_whole_streams
 
 Complaints = Iterator[str]
 Rule = Callable[[NotebookNode], Complaints]
@@ -518,7 +518,7 @@ def quiz(notebook: NotebookNode) -> Complaints:
 
 def text_outputs(cell: NotebookNode) -> Iterator[tuple[str, str]]:
     """The textual outputs of a cell, glued ones too: mime type (or the stream's name) and text."""
-    for output in cell.get("outputs", ()):
+    for output in with_whole_streams(cell.get("outputs", [])):
         if output.output_type == "stream":
             yield output.name, output.text
         elif output.output_type == "error":
@@ -714,10 +714,10 @@ def headlines_unique(shelf: Mapping[str, NotebookNode]) -> Complaints:
 
 def stale_outputs(stored: NotebookNode, executed: NotebookNode) -> Complaints:
     """The stored outputs of the checked cells are those of a run."""
-    runs = {cell.id: cell for cell in executed.cells}
+    runs = {cell.id: list(text_outputs(cell)) for _, cell in code_cells(executed)}
     for number, cell in code_cells(stored):
-        if is_checked(cell) and list(text_outputs(cell)) != list(text_outputs(runs[cell.id])):
-            yield f"cell {number}: stores {list(text_outputs(cell))}, the run gave {list(text_outputs(runs[cell.id]))}"
+        if is_checked(cell) and list(text_outputs(cell)) != runs[cell.id]:
+            yield f"cell {number}: stores {list(text_outputs(cell))}, the run gave {runs[cell.id]}"
 
 
 SOURCE: tuple[Rule, ...] = (

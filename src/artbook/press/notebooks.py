@@ -155,10 +155,22 @@ def keep_checked_outputs(source: NotebookNode, executed: NotebookNode) -> Notebo
             continue
         if is_checked(cell):
             run = _finished(number, cell, runs.get(cell.id))
-            cell.outputs, cell.execution_count = _merged(run.outputs), run.execution_count
+            cell.outputs, cell.execution_count = with_whole_streams(run.outputs), run.execution_count
         else:
             cell.outputs, cell.execution_count = [], None
     return stored
+
+
+def with_whole_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """A cell's outputs, with the pieces of a stream joined: where a stream is cut is a matter of timing."""
+    merged: list[NotebookNode] = []
+    for output in deepcopy(outputs):
+        last = merged[-1] if merged else None
+        if last and last.output_type == output.output_type == "stream" and last.name == output.name:
+            last.text += output.text
+        else:
+            merged.append(output)
+    return merged
 
 
 def first_error(notebook: NotebookNode) -> CellError | None:
@@ -262,15 +274,3 @@ def _finished(number: int, cell: NotebookNode, run: NotebookNode | None) -> Note
     else:
         return run
     raise ValueError(f"cell {number}, {_excerpt(cell)!r}, is to be checked but {why}")
-
-
-def _merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """The outputs, with the pieces of a stream joined: where a stream is cut is a matter of timing."""
-    merged: list[NotebookNode] = []
-    for output in deepcopy(outputs):
-        last = merged[-1] if merged else None
-        if last and last.output_type == output.output_type == "stream" and last.name == output.name:
-            last.text += output.text
-        else:
-            merged.append(output)
-    return merged
