@@ -140,6 +140,8 @@ def _state(book: Book) -> str:
     """Digest of what all pages depend on: the locked tools, this package's press, the settings and the contents."""
     paths = [book.root / name for name in ("requirements.lock", "_config.yml", "_toc.yml")]
     paths += sorted(Path(__file__).parent.glob("*.py"))
+    # Sphinx copies styles and pictures only when it writes a page.
+    paths += sorted(path for path in (book.pages / "_static").rglob("*") if path.is_file())
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()
 
 
