@@ -12,6 +12,7 @@ import pytest
 from docutils import nodes
 
 from artbook.data.manifest import corpora
+from artbook.data.store import write_atomically
 from artbook.press import directives, render
 from artbook.press.book import Book, Record
 from artbook.press.dependencies import inputs_of, settings_of
@@ -213,6 +214,15 @@ def test_warnings_are_told_where_a_chapter_was_never_run(book: Book, capsys: pyt
     assert "undefined label: 'nowhere'" in said
     assert str(book.build) not in said
     assert not (book.build / "render" / "smoke" / "work" / "clean").exists()
+
+
+def test_a_changed_style_reaches_pages_that_did_not_change(book: Book) -> None:
+    keep_run(book)
+    style = book.pages / "_static" / "book.css"
+    for colour in ("red", "green"):
+        write_atomically(style, f"p {{ color: {colour} }}".encode())
+        site = render.render(book, "smoke").parent
+        assert colour in (site / "_static" / "book.css").read_text()
 
 
 def test_an_interrupted_rendering_leaves_nothing_half_written(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
