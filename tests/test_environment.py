@@ -106,7 +106,7 @@ def test_what_a_chapter_needs_is_little() -> None:
     """Colab installs what the package requires, so what makes and checks the book stays out of it."""
     needed = {canonicalize_name(Requirement(each).name) for each in PROJECT["dependencies"]}
     extras = {canonicalize_name(Requirement(each).name) for each in PROJECT["optional-dependencies"]["press"]}
-    assert not needed & (extras | {"jupyter-book", "sphinx", "pytest", "scipy", "pandas"})
+    assert not needed & (extras | {"jupyter-book", "sphinx", "pytest", "pandas"})
     assert len(needed) <= 15
 
 
