@@ -117,3 +117,17 @@ def test_other_modules_and_other_tables_are_named(toy_book, package: Path):
     (package / "music" / "midi.py").unlink()
     (package / "data" / "manifest.json").write_text('{"new": 1}')
     assert other_code(inputs, package) == ["artbook.music.midi", "data/manifest.json"]
+
+
+def test_a_chapter_depends_on_the_studies_that_its_code_names(toy_book, package: Path):
+    (package / "studies").mkdir()
+    for name in ("__init__.py", "growth.json", "decay.json"):
+        (package / "studies" / name).write_text("")
+    reads = 'from artbook import studies\nstudies.read("growth")'
+    book = toy_book(music_one=(reads,), music_two=('print("growth")',))
+    reader, other = (inputs_of(book, name, package) for name in book.chapters)
+    (package / "studies" / "growth.json").write_text("{}")
+    (package / "studies" / "decay.json").write_text("{}")
+    assert what_changed(reader, inputs_of(book, "music/one", package)) == ["studies/growth.json"]
+    assert what_changed(other, inputs_of(book, "music/two", package)) == []
+    assert other_code(reader, package) == ["studies/growth.json"]

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from artbook.data.store import write_atomically
-from artbook.press import Profile, notebooks
+from artbook.press import Profile, notebooks, studies
 from artbook.press import doctor as doctors
 from artbook.press import results as headline_results
 from artbook.press import run as runner
@@ -28,10 +28,10 @@ Chapters = Annotated[
 ]
 
 
-def _turn(book: Book) -> AcquireReturnProxy:
-    """The book's lock, taken, for a ``with`` statement: two calls in one checkout work one after the other."""
-    book.build.mkdir(exist_ok=True)
-    lock = FileLock(book.build / ".lock")
+def _turn(folder: Path) -> AcquireReturnProxy:
+    """A folder's lock, taken, for a ``with`` statement: two calls that write there work one after the other."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
     try:
         return lock.acquire(timeout=0)
     except Timeout:
@@ -51,7 +51,7 @@ def run(
 ) -> None:
     """Run the chapters whose cells, modules, data, lock or settings changed, and check their claims."""
     book = Book.here()
-    with _turn(book):
+    with _turn(book.build):
         profiles = [each.value for each in profile or [Profile.CPU]]
         wanted = runner.jobs_for(book, book.select(chapters or []), profiles, seed or [0])
         with Progress(wanted, console) as progress:
@@ -72,6 +72,25 @@ def run(
 
 
 @app.command()
+def study(
+    name: Annotated[str, typer.Argument(help="A module of the folder src/artbook/studies.")],
+    jobs: Annotated[int, typer.Option(min=1, help="Cells at a time.")] = 2,
+) -> None:
+    """Make the figures of a study; finished cells whose code has not changed are kept."""
+    book = Book.here()
+    tasks = studies.tasks_of(name)
+
+    def watch(task: studies.Task, state: str, text: str) -> None:
+        console.print(f"{state:7}{task.case}, seed {task.seed}: {escape(text)}", soft_wrap=True)
+
+    with _turn(studies.folder_of(book, name)), runner.executor(jobs) as where:
+        cells = studies.run(book, tasks, where, watch)
+    if len(cells) < len(tasks):
+        raise typer.Exit(1)
+    console.print(f"The figures: {studies.write(book, name, tasks, cells)}", soft_wrap=True)
+
+
+@app.command()
 def results(profile: _OneProfile = Profile.CPU) -> None:
     """List every headline result with its bound, its baselines and its published values."""
     book = Book.here()
@@ -89,7 +108,7 @@ def results(profile: _OneProfile = Profile.CPU) -> None:
 def render(profile: _OneProfile = Profile.CPU) -> None:
     """Render the book from the executed chapters of a profile."""
     book = Book.here()
-    with _turn(book):
+    with _turn(book.build):
         console.print(f"The book: {render_book(book, profile.value)}", soft_wrap=True)
 
 
@@ -97,7 +116,7 @@ def render(profile: _OneProfile = Profile.CPU) -> None:
 def checked(chapters: Chapters = None) -> None:
     """Store the outputs of the checked cells, from the last smoke run, in the source notebooks."""
     book = Book.here()
-    with _turn(book):
+    with _turn(book.build):
         for chapter in book.select(chapters or []):
             path = book.notebook(chapter)
             executed = notebooks.read(book.executed(chapter, "smoke"))

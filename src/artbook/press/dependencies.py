@@ -36,9 +36,9 @@ def module_file(name: str, package: Path = PACKAGE) -> Path | None:
 
 
 def other_code(inputs: Mapping[str, str], package: Path = PACKAGE) -> list[str]:
-    """The modules and data tables among some inputs of which another version is installed here, or none."""
+    """The modules, data tables and studies among some inputs of which another version is installed here, or none."""
     files = {name: module_file(name, package) for name in inputs if name.split(".")[0] == package.name}
-    files |= {name: package / name for name in inputs if name.startswith("data/")}
+    files |= {name: package / name for name in inputs if name.startswith(("data/", "studies/"))}
     found = {name: digest(path.read_bytes()) for name, path in files.items() if path and path.is_file()}
     return [name for name in files if found.get(name) != inputs[name]]
 
@@ -108,11 +108,16 @@ def inputs_of(book: Book, chapter: str, package: Path = PACKAGE) -> dict[str, st
         result, so the second one need not be made.
     """
     notebook = notebooks.read(book.notebook(chapter))
-    modules = modules_of(_code(notebook), package)
+    code = _code(notebook)
+    modules = modules_of(code, package)
     # Prose, captions and stored outputs are not run: the page takes them from the notebook as it is.
     cells = "\0".join(notebooks.code_of(notebook))
-    data = sorted((package / "data").glob("*.json")) if "artbook.data" in modules else []
-    files = modules | {f"data/{path.name}": path for path in data} | {"lock": book.root / "requirements.lock"}
+    tables = sorted((package / "data").glob("*.json")) if "artbook.data" in modules else []
+    if "artbook.studies" in modules:
+        # A chapter reads the studies that its code names.
+        tables += [path for path in sorted((package / "studies").glob("*.json")) if path.stem in code]
+    kept = {path.relative_to(package).as_posix(): path for path in tables}
+    files = modules | kept | {"lock": book.root / "requirements.lock"}
     return {"cells": digest(cells.encode())} | {name: digest(path.read_bytes()) for name, path in files.items()}
 
 

@@ -136,6 +136,12 @@ def broken_claims(book: Book, jobs: Sequence[Job]) -> list[str]:
     ]
 
 
+def environment_of(**settings: str) -> dict[str, str]:
+    """The environment of a process that has one core and may write bytecode: this one's, with some settings."""
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return inherited | ONE_THREAD | settings
+
+
 def execute(job: Job) -> Outcome:
     """Run one job with papermill, in a process and an empty folder of its own.
 
@@ -152,8 +158,7 @@ def execute(job: Job) -> Outcome:
         nbformat.write(notebook, source)
         work.mkdir()
         # Told by name in the environment too, so that a profile set outside cannot overrule this one.
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-        environment |= ONE_THREAD | {"ARTBOOK_PROFILE": job.profile, "KERAS_BACKEND": job.inputs["backend"]}
+        environment = environment_of(ARTBOOK_PROFILE=job.profile, KERAS_BACKEND=job.inputs["backend"])
         command = [sys.executable, "-m", "papermill", str(source), str(target), "--no-progress-bar", "--cwd", str(work)]
         command += ["-r", "profile", job.profile, "-p", "seed", str(job.seed)]
         process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
