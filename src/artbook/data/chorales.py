@@ -11,7 +11,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
@@ -152,19 +152,33 @@ class Chorales:
         """
         return {part: [piece for piece, _ in pairs] for part, pairs in self._benchmark_pieces().items()}
 
-    def benchmark(self) -> dict[str, list[npt.NDArray[np.bool_]]]:
+    def benchmark(self, original_keys: bool = False) -> dict[str, list[npt.NDArray[np.bool_]]]:
         """The JSB Chorales benchmark, made again from the scores: a frame a quarter note, all in C.
 
         Each piece is transposed to C major or C minor and an octave up, its repeats are written out, and
         the keys that sound at each quarter note are kept (Boulanger-Lewandowski, Bengio and Vincent 2012).
 
+        Args:
+            original_keys: leave each piece in its own key and octave instead.
+
         Returns:
             ``train``, ``valid`` and ``test``: a bool ``(T, 88)`` a piece, column 0 the lowest key of the piano.
         """
         return {
-            part: [to_roll(piece.transposed(shift).performed().on_beats().pitches) for piece, shift in pairs]
+            part: [to_roll(piece.performed().on_beats().pitches) for piece in self._in_keys(pairs, original_keys)]
             for part, pairs in self._benchmark_pieces().items()
         }
+
+    def off_beats(self) -> list[npt.NDArray[np.bool_]]:
+        """The training pieces of the benchmark as they sound an eighth note after each beat, in the same order."""
+        pieces = [piece.performed() for piece in self._in_keys(self._benchmark_pieces()["train"], False)]
+        return [
+            to_roll(piece.pitches[piece.position % STEPS_PER_QUARTER == STEPS_PER_QUARTER // 2]) for piece in pieces
+        ]
+
+    @staticmethod
+    def _in_keys(pairs: Sequence[tuple[Chorale, int]], original_keys: bool) -> list[Chorale]:
+        return [piece if original_keys else piece.transposed(shift) for piece, shift in pairs]
 
     def _benchmark_pieces(self) -> dict[str, list[tuple[Chorale, int]]]:
         by_name = {piece.name: piece for piece in self.pieces}
