@@ -163,6 +163,30 @@ def _read_piece(roll: Frames, sizes: Sizes, memory: Memory | None, owner: int) -
     )
 
 
+def with_copies(
+    rolls: Sequence[Frames], copies: Sequence[Frames], weight: float = 0.5
+) -> tuple[list[Frames], list[int], Floats]:
+    """Training pieces with altered copies of them, which count less.
+
+    Args:
+        rolls: bool ``(T, 88)`` each.
+        copies: one of each piece, in order, once or several times.
+        weight: what a frame of a copy counts, above 0.
+
+    Returns:
+        All pieces; whose they are, so that a copy does not remember its original; what each frame counts,
+        ``(frames,)``.
+
+    Raises:
+        ValueError: there are not as many copies as pieces, or a multiple.
+    """
+    if len(copies) % len(rolls):
+        raise ValueError(f"a copy of each of the {len(rolls)} pieces was wanted; {len(copies)} were given")
+    owners = [*range(len(rolls)), *(number % len(rolls) for number in range(len(copies)))]
+    weights = np.repeat(np.array([1, weight], np.float32), [sum(map(len, rolls)), sum(map(len, copies))])
+    return [*rolls, *copies], owners, weights
+
+
 @keras.saving.register_keras_serializable("artbook")
 class FrameWriter(keras.Model):
     """The network of a composer: from ``Features`` to what each frame costs, in nats, but for ``overflow_cost``."""

@@ -89,8 +89,9 @@ class _Hand:
         self, known: Sequence[Tensor], votes: Tensor, agreeing: Tensor, uniform: Tensor, temperature: Tensor
     ) -> tuple[Tensor, Tensor]:
         """The next note of each list, and the sum of what is written with it."""
-        _, written, last, *_ = known
-        note = draw(self.network.logits(*known, votes, agreeing), uniform, temperature)
+        state, written, last, before, slot = known
+        logits = self.network.logits(state, written, last, before, slot, votes, agreeing)
+        note = draw(logits, uniform, temperature)
         note = ops.where(last == END, END, note)
         return note, written + self.network.written(note)
 
