@@ -39,4 +39,4 @@ def mixture(seed: int) -> Figures:
     return figures
 
 
-CASES: dict[str, Callable[[int], Figures]] = {"four networks": mixture}
+CASES: dict[str, Callable[[int], Figures]] = {"four-networks": mixture}

@@ -49,14 +49,14 @@ def case(
 
 
 CASES: dict[str, Callable[[int], Figures]] = {
-    "one frame": case(ALONE),
-    "eight frames": case(WINDOW),
+    "one-frame": case(ALONE),
+    "eight-frames": case(WINDOW),
     "place": case(PLACED),
-    "copies of itself": case(COPYING),
-    "memory of others": case(WHOLE),
-    "off-beat copies": case(WHOLE, off_beats=True),
-    "no dropout": case(replace(WHOLE, dropout=0.0, input_dropout=0.0), off_beats=True),
-    "all in C, transposed": case(COPYING, moved=True),
-    "own keys": case(COPYING, own_keys=True),
-    "own keys, transposed": case(COPYING, moved=True, own_keys=True),
+    "copies-of-itself": case(COPYING),
+    "memory-of-others": case(WHOLE),
+    "off-beat-copies": case(WHOLE, off_beats=True),
+    "no-dropout": case(replace(WHOLE, dropout=0.0, input_dropout=0.0), off_beats=True),
+    "all-in-c-transposed": case(COPYING, moved=True),
+    "own-keys": case(COPYING, own_keys=True),
+    "own-keys-transposed": case(COPYING, moved=True, own_keys=True),
 }
