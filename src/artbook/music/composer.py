@@ -201,14 +201,15 @@ class FrameWriter(keras.Model):
         self.last = keras.layers.Embedding(NOTES + 1, width)
         self.before = keras.layers.Embedding(NOTES + 1, width)
         self.slot = keras.layers.Embedding(sizes.slots, width)
-        self.agreeing = keras.layers.Dense(width)
         self.think = keras.layers.Dense(width)
         self.note = keras.layers.Dense(NOTES)
         self.step_from_before, self.step_from_last = (
             keras.layers.Dense(2 * _REACH + 1),
             keras.layers.Dense(2 * _REACH + 1),
         )
-        self.belief = keras.layers.Dense(sizes.witnesses, bias_initializer=keras.initializers.Constant(0.3))
+        if sizes.witnesses:
+            self.agreeing = keras.layers.Dense(width)
+            self.belief = keras.layers.Dense(sizes.witnesses, bias_initializer=keras.initializers.Constant(0.3))
         self.silence = keras.layers.Dropout(sizes.dropout)
         self.silence_input = keras.layers.Dropout(sizes.input_dropout)
 
