@@ -234,6 +234,13 @@ def quiet_keras(notebook: NotebookNode) -> Complaints:
                 yield f"cell {number}: {module} is imported before artbook.press.chapter"
 
 
+def backend_left_open(notebook: NotebookNode) -> Complaints:
+    """The backend of Keras is chosen from outside: every chapter runs on TensorFlow and on JAX."""
+    for number, cell in code_cells(notebook):
+        if found := re.search("KERAS_BACKEND|set_backend", cell.source):
+            yield f"cell {number}: {found[0]} chooses the backend of Keras"
+
+
 def section_order(notebook: NotebookNode) -> Complaints:
     """One title, at least two sections of the chapter's own, then the closing sections in their order."""
     titles = [item.number for item in items(notebook) if isinstance(item.what, Token) and item.what.tag == "h1"]
@@ -727,6 +734,7 @@ SOURCE: tuple[Rule, ...] = (
     plain_python,
     opening_cells,
     quiet_keras,
+    backend_left_open,
     section_order,
     opening,
     cell_lengths,

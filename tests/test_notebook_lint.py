@@ -244,6 +244,7 @@ SOURCE_FAULTS = [
     Fault(lint.opening_cells, lambda notebook: notebook.cells.clear(), "fewer than three"),
     Fault(lint.quiet_keras, swap("import numpy as np", "import keras"), "keras is imported before"),
     Fault(lint.quiet_keras, swap("import numpy as np", "from tensorflow.math import exp"), "tensorflow.math is"),
+    Fault(lint.backend_left_open, swap("print(1)", "keras.config.set_backend('jax')"), "set_backend chooses"),
     Fault(lint.section_order, swap("# A small", "A small"), "'# Title'"),
     Fault(lint.section_order, swap("## Quiz", "# Quiz"), "'# Title'"),
     Fault(lint.section_order, drop("## Results"), "the last sections are"),
