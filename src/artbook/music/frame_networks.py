@@ -20,6 +20,8 @@ from artbook.nn.transformer import TransformerBlock
 
 MEMORIES = ("rnn", "lstm", "tcn", "attention")
 HEADS = 4
+# About four of the 88 keys sound at a time: with these log odds to begin with, training need not first learn silence.
+KEY_BIAS = -3.0
 # Pieces are padded to a multiple of this many frames, so that few shapes are compiled.
 PADDING = 64
 
@@ -62,7 +64,8 @@ def frame_network(memory: str, width: int = 256, depth: int = 1, dropout: float 
         x = Positions()(x)
     for layer in range(depth):
         x = _layer(memory, x, width, layer, dropout)
-    return keras.Model(previous, keras.layers.Dense(KEYS)(x), name=memory)
+    logits = keras.layers.Dense(KEYS, bias_initializer=keras.initializers.Constant(KEY_BIAS))(x)
+    return keras.Model(previous, logits, name=memory)
 
 
 def _layer(memory: str, x: Tensor, width: int, number: int, dropout: float) -> Tensor:
@@ -219,8 +222,8 @@ def train(
     rolls: Sequence[Frames],
     held_out: Sequence[Frames],
     epochs: int,
-    learning_rate: float = 2e-3,
-    size: int = 16,
+    learning_rate: float = 5e-3,
+    size: int = 8,
     seed: int = 0,
 ) -> list[float]:
     """Train by teacher forcing with Adam and a cosine decay, and keep the weights that are best on held-out pieces.
