@@ -133,14 +133,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     try:
         rolls = to_rolls(json.loads(chosen.dataset.read_text(encoding="utf-8")))
+        if chosen.save:
+            chosen.save.mkdir(parents=True, exist_ok=True)  # not to fail after the training
         start = time.process_time()
         composer = load(chosen.evaluate) if chosen.evaluate else fit(rolls, chosen.cpu_seconds, chosen.seed)
+        spent = {} if chosen.evaluate else {"cpu_seconds": time.process_time() - start, "seed": chosen.seed}
+        told = {"backend": keras.backend.backend()} | spent | report(composer, rolls)
+        if chosen.save:
+            composer.save(chosen.save)
     except (OSError, ValueError) as error:
         sys.exit(f"benchmark: {error}")
-    spent = {} if chosen.evaluate else {"cpu_seconds": time.process_time() - start, "seed": chosen.seed}
-    if chosen.save:
-        composer.save(chosen.save)
-    print(json.dumps({"backend": keras.backend.backend()} | spent | report(composer, rolls)))
+    print(json.dumps(told))
 
 
 if __name__ == "__main__":

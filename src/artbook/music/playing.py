@@ -31,6 +31,9 @@ Floats = npt.NDArray[np.float32]
 Whole = npt.NDArray[np.int32]
 Tensor = Any
 
+# Below, logits leave the range of float32; above, a barred note is no longer barred.
+_COLDEST, _HOTTEST = 0.001, 1000
+
 
 class OfOthers:
     """A memory of other pieces, followed by pieces that are written side by side."""
@@ -113,7 +116,7 @@ def write(
         pieces: how many to write, at least 1.
         length: frames of each, the opening included, at least 1.
         seed: of what is drawn.
-        temperature: above 0: 1 draws from the model's own distribution, less favours what is likely.
+        temperature: 0.001 to 1000: 1 draws from the model's own distribution, less favours what is likely.
         opening: frames to go on from, bool ``(given, 88)``, fewer than ``length``; left out, from the beginning.
 
     Returns:
@@ -128,8 +131,8 @@ def write(
             f"at least 1 piece, longer than its opening, was wanted; {pieces!r} of {length!r} frames were given, "
             f"{len(given)} of them the opening"
         )
-    if not 0 < temperature < np.inf:
-        raise ValueError(f"a finite temperature above 0 was wanted; {temperature} was given")
+    if not _COLDEST <= temperature <= _HOTTEST:
+        raise ValueError(f"a temperature from {_COLDEST} to {_HOTTEST} was wanted; {temperature} was given")
     sizes = composer.network.sizes
     memories: list[OfOthers | OfItself] = []
     if composer.memory is not None:
@@ -144,7 +147,9 @@ def write(
             written[:, now] = given[place]
         else:
             window = written[:, place:now][:, ::-1]
-            written[:, now] = _frame(hand, window, place, memories, rng.random((sizes.slots, pieces)), temperature)
+            # In float64 a number next to 1 would be rounded to 1, and no note drawn.
+            uniform = rng.random((sizes.slots, pieces), dtype=np.float32)
+            written[:, now] = _frame(hand, window, place, memories, uniform, temperature)
         for memory in memories:
             memory.hear(written[:, now])
     return written[:, sizes.window :]
@@ -155,7 +160,7 @@ def _frame(
     window: Frames,
     place: int,
     memories: Sequence[OfOthers | OfItself],
-    uniform: npt.NDArray[np.float64],
+    uniform: Floats,
     temperature: float,
 ) -> Frames:
     """The next frame of each piece."""
@@ -169,7 +174,7 @@ def _frame(
     for slot in range(sizes.slots):
         known = (state, written, last, before[:, slot], np.int32(slot))
         votes, agreeing = panel.vote(slot)
-        note, written = hand.note(known, votes, agreeing, np.float32(uniform[slot]), np.float32(temperature))
+        note, written = hand.note(known, votes, agreeing, uniform[slot], np.float32(temperature))
         last = lists[:, slot] = ops.convert_to_numpy(note)
         panel.hear(slot, last)
     return listed_frames(lists)
