@@ -12,6 +12,7 @@ from music21 import corpus
 
 from artbook.data import chorales
 from artbook.data.chorales import REST, VOICES, NotFourVoicesError, load, read_score
+from artbook.data.keyboard import to_roll
 from artbook.data.manifest import corpus as entry_of
 
 # From the corpus: a piece without anything special, one with a pickup and repeats, one with first and
@@ -184,6 +185,31 @@ def test_the_benchmark_begins_like_the_classic_one(read):
     roll = read.benchmark()["test"][0]
     for frame, notes in zip(roll, CLASSIC.split("|"), strict=False):
         assert (frame.nonzero()[0] + 21).tolist() == [int(note) for note in notes.split()]
+
+
+def moved_by(part):
+    table = json.loads(files("artbook.data").joinpath("chorale_split_by_bwv.json").read_text(encoding="utf-8"))
+    pairs = zip(table["bwv"][part], table["shift_from_original_key"][part], strict=True)
+    return [shift for name, shift in pairs if name is not None]
+
+
+def test_the_benchmark_in_its_own_keys_is_the_same_music_moved(read):
+    own, in_c, shifts = read.benchmark(original_keys=True)["test"], read.benchmark()["test"], moved_by("test")
+    assert len(own) == len(in_c) == len(shifts) and len(set(shifts)) > 5
+    for roll, shifted, shift in zip(own, in_c, shifts, strict=True):
+        assert np.array_equal(np.roll(roll, shift, axis=1), shifted)
+
+
+def test_off_beats_are_what_sounds_an_eighth_after_each_beat(read):
+    late, pieces, shifts = read.off_beats(), read.split()["train"], moved_by("train")
+    assert len(late) == len(pieces) == len(shifts)
+    regular = 0
+    for roll, piece, shift in zip(late, pieces, shifts, strict=True):
+        played = piece.transposed(shift).performed()
+        if np.array_equal(played.position % 4, np.arange(len(played.position)) % 4):
+            assert np.array_equal(roll, to_roll(played.pitches[2::4]))
+            regular += 1
+    assert regular > 100
 
 
 def score_of(measures, names=VOICES, key="<key><fifths>0</fifths><mode>major</mode></key>"):
