@@ -115,9 +115,9 @@ def test_enough_frames_make_a_memory():
     data = {"train": [piece] * 9, "valid": [piece[:20]], "test": [piece]}
     composer = benchmark.fit(benchmark.to_rolls(data), 0.001, 0)
     assert composer.memory is None  # there was no time to compare with it
-    composer = benchmark.fit(benchmark.to_rolls(data | {"train": [piece * 9]}), 0.5, 0)
+    composer = benchmark.fit(benchmark.to_rolls(data | {"train": [piece * 9]}), 0.2, 0)
     assert composer.memory is None  # a single piece has no other to remember
-    composer = benchmark.fit(benchmark.to_rolls(data), 2.0, 0)
+    composer = benchmark.fit(benchmark.to_rolls(data), 0.2, 0)
     assert len(composer.memory.frames) == 540
     assert sorted(set(composer.memory.owners.tolist())) == list(range(9))
 
