@@ -63,6 +63,7 @@ def test_a_data_set_comes_back_from_its_rolls(data):
         (with_value("train", 1, 60), "train, piece 1: at least one frame was wanted"),
         (with_value("train", 1, 2, 60), "train, piece 1, frame 2: a list of pitches was wanted; 60 was given"),
         (with_value("train", 1, 2, None), "train, piece 1, frame 2: a list of pitches was wanted; None"),
+        (with_value("train", 1, 2, ""), "train, piece 1, frame 2: a list of pitches was wanted; '' was given"),
         *(
             (with_value("test", 0, 1, [60, wrong]), f"test, piece 0, frame 1: a pitch from 21 to 108 .*; {wrong!r} was")
             for wrong in (20, 109, -1, True, "60", 60.0, None, [60], float("nan"), 10**30)
@@ -114,7 +115,9 @@ def test_enough_frames_make_a_memory():
     data = {"train": [piece] * 9, "valid": [piece[:20]], "test": [piece]}
     composer = benchmark.fit(benchmark.to_rolls(data), 0.001, 0)
     assert composer.memory is None  # there was no time to compare with it
-    composer = benchmark.fit(benchmark.to_rolls(data), 2.0, 0)
+    composer = benchmark.fit(benchmark.to_rolls(data | {"train": [piece * 9]}), 0.2, 0)
+    assert composer.memory is None  # a single piece has no other to remember
+    composer = benchmark.fit(benchmark.to_rolls(data), 0.2, 0)
     assert len(composer.memory.frames) == 540
     assert sorted(set(composer.memory.owners.tolist())) == list(range(9))
 

@@ -53,17 +53,17 @@ def to_rolls(dataset: object) -> dict[str, Rolls]:
 
 
 def _part(name: str, pieces: object) -> Rolls:
-    if not isinstance(pieces, Sequence) or not pieces:
+    if not isinstance(pieces, list | tuple) or not pieces:
         raise ValueError(f"{name}: at least one piece was wanted; none was given")
     return [_roll(f"{name}, piece {number}", frames) for number, frames in enumerate(pieces)]
 
 
 def _roll(name: str, frames: object) -> npt.NDArray[np.bool_]:
-    if not isinstance(frames, Sequence) or not frames:
+    if not isinstance(frames, list | tuple) or not frames:
         raise ValueError(f"{name}: at least one frame was wanted; none was given")
     roll = np.zeros((len(frames), KEYS), dtype=bool)
     for time_, pitches in enumerate(frames):
-        if not isinstance(pitches, Sequence):
+        if not isinstance(pitches, list | tuple):
             raise ValueError(f"{name}, frame {time_}: a list of pitches was wanted; {pitches!r} was given")
         for pitch in pitches:
             if not is_whole(pitch, LOWEST, LOWEST + KEYS - 1):
@@ -103,7 +103,8 @@ def fit(rolls: Mapping[str, Rolls], cpu_seconds: float, seed: int) -> Composer:
     order = np.random.default_rng(seed).permutation(len(training))
     kept = order[np.cumsum([len(training[number]) for number in order]) <= room].tolist()
     memory = None
-    if sum(len(training[number]) for number in kept) >= _FEWEST_MEMORIES:
+    # A single piece has no other to remember, so training would not learn what its memory is worth.
+    if len(kept) > 1 and sum(len(training[number]) for number in kept) >= _FEWEST_MEMORIES:
         memory = Memory.of([training[number] for number in kept], kept)
     sizes = Sizes(slots) if memory else Sizes(slots, memories=())
     features = read(training, sizes, memory, range(len(training)))
