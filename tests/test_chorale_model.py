@@ -39,6 +39,7 @@ from artbook.music.composing import (
     soprano_given,
 )
 from artbook.music.piano_roll import Note
+from artbook.music.plans import PlanCounts
 
 SMALL = Recipe(steps=3, memory=12, hidden=10, batch=4, beats=16, pieces=4)
 
@@ -330,3 +331,27 @@ def test_silence_and_an_impossible_pickup_make_no_plan():
         melody_plan(silence, np.zeros(8, dtype=bool), 0)
     with pytest.raises(ValueError, match="a pickup of 0 to 3"):
         melody_plan(*melody_on_grid(SCALE), 0, pickup=4)
+
+
+# --- what a plan is worth ---
+
+
+def test_plans_have_probabilities():
+    plans = [piece.plan for piece in chorale_training.pieces()["train"]]
+    counts = PlanCounts.fit(plans[:150], strength=1.0)
+    costs = [counts.cost(plan) for plan in plans]
+    assert min(costs) > 0
+    assert np.mean(costs[:150]) < np.mean(costs[150:])
+    # Of two ways to end a plan of two steps and of all longer ones: no more than 1 together.
+    two = [plan_of(2, position=np.array([0, 1], dtype=np.int16), fermatas=np.array([False, held])) for held in (0, 1)]
+    assert sum(np.exp(-counts.cost(plan)) for plan in two) < 1
+
+
+def test_a_plan_that_was_counted_often_costs_little():
+    counts = PlanCounts.fit([plan_of(8)] * 1000, strength=0.01)
+    assert counts.cost(plan_of(8)) < 0.01
+    assert counts.cost(plan_of(8, tonic=3)) > 5
+    with pytest.raises(ValueError, match="a strength above 0"):
+        PlanCounts.fit([plan_of(8)], 0)
+    with pytest.raises(ValueError, match="plans and a strength"):
+        PlanCounts.fit([], 1)
