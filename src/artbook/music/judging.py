@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from artbook.data.keyboard import KEYS, LOWEST, check_frames, is_whole
+from artbook.data.keyboard import KEYS, LOWEST, check_frames, check_grid, is_whole
 from artbook.music.baselines import packed
 
 Frames = npt.NDArray[np.bool_]
@@ -104,3 +104,25 @@ def copied_share(rolls: Sequence[Frames], reference: Sequence[Frames], length: i
 def _passages(roll: Frames, length: int) -> list[bytes]:
     frames = packed(check_frames(roll))
     return [b"".join(frames[start : start + length]) for start in range(len(frames) - length + 1)]
+
+
+def longest_standstill(pitches: npt.ArrayLike, steps_per_quarter: int = 4) -> float:
+    """How long no voice moves, at the longest: a chord that is struck again and again stands still.
+
+    Args:
+        pitches: MIDI numbers, a negative one for a rest, whole, ``(T, V)``.
+        steps_per_quarter: how many steps make a quarter note.
+
+    Returns:
+        Quarter notes; 0 for a piece without a step.
+
+    Raises:
+        ValueError: another shape, or numbers that are not whole.
+    """
+    voices = np.asarray(pitches)
+    check_grid(steps_per_quarter)
+    if voices.ndim != 2 or voices.dtype.kind not in "iu":
+        raise ValueError(f"whole pitches (T, V) were wanted; {voices.dtype} {voices.shape} were given")
+    moves = (voices[1:] != voices[:-1]).any(axis=1)
+    edges = np.concatenate([[0], np.flatnonzero(moves) + 1, [len(voices)]])
+    return int(np.diff(edges).max()) / steps_per_quarter
