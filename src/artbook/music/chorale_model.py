@@ -1,0 +1,157 @@
+"""A model of four-voice chorales on a grid of sixteenths, with an exact likelihood (chapter ``composing``).
+
+A recurrent trunk reads the past, a beat at a time. In each of a beat's four frames a small network writes the four
+voices one after another, each knowing those already written, as NADE does with the pixels of a picture
+(Larochelle and Murray 2011). The logarithm of a piece's probability is the sum over its tokens, nothing left out.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from artbook.data.chorales import VOICES
+from artbook.data.keyboard import is_whole
+from artbook.music.chorale_tokens import BEAT, FEATURES, HOLD, MATCHES, OLDEST, SILENCE, SOUNDS, VOCABULARY
+
+Tensor = Any
+# The voices in the order in which a frame is written: the melody, the bass, and what lies between them.
+ORDER = (0, 3, 1, 2)
+# Leaps are told apart up to two octaves; one more place is for a voice that was silent.
+_LEAP = 24
+
+
+@keras.saving.register_keras_serializable("artbook")
+class ChoraleModel(keras.Model):
+    """Four voices, token by token, given a plan.
+
+    Args:
+        memory: the trunk's units.
+        hidden: the units of the network that writes the voices.
+        embedding: the numbers that stand for a pitch.
+        dropout: the share that is silenced in a training step, from 0 to below 1, the same within a beat.
+        **options: what every Keras model takes, such as ``name``.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    def __init__(
+        self, memory: int = 256, hidden: int = 160, embedding: int = 24, dropout: float = 0.3, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        if not all(is_whole(number, 1, 10**5) for number in (memory, hidden, embedding)) or not 0 <= dropout < 1:
+            raise ValueError(
+                "sizes from 1 and a dropout from 0 to below 1 were wanted;"
+                f" {memory!r}, {hidden!r}, {embedding!r} and {dropout!r} were given"
+            )
+        self.memory, self.hidden, self.embedding, self.dropout = memory, hidden, embedding, dropout
+        dense, voices = keras.layers.Dense, range(len(VOICES))
+        self.pitch = keras.layers.Embedding(SOUNDS, embedding, name="pitch")
+        self.plan = keras.layers.Embedding(sum(FEATURES), 2 * embedding, name="plan")
+        self.age = keras.layers.Embedding(OLDEST + 1, 4, name="age")
+        self.hint = keras.layers.Embedding((len(MATCHES) + 1) * VOCABULARY, embedding, name="hint")
+        self.condense = dense(memory, "relu", name="condense")
+        self.trunk = keras.layers.GRU(memory, return_sequences=True, name="trunk")
+        self.from_trunk = dense(hidden, name="from_trunk")
+        self.from_frame = dense(hidden, use_bias=False, name="from_frame")
+        self.from_voices = [dense(hidden, use_bias=False, name=f"from_voices_{voice}") for voice in voices]
+        self.deepen = dense(hidden, "relu", name="deepen")
+        self.absolute = dense(VOCABULARY, name="absolute")
+        self.relative = dense(2 * _LEAP + 2, use_bias=False, name="relative")
+        self.silence = keras.layers.Dropout(dropout)
+        self.silence_beat = keras.layers.Dropout(dropout, noise_shape=(None, None, 1, hidden))
+
+    def call(self, inputs: list[Tensor], training: bool | None = None) -> Tensor:
+        """The logits of every token, given all that come before it.
+
+        Args:
+            inputs: as ``Rows.inputs`` has them.
+            training: whether dropout acts.
+
+        Returns:
+            (rows, beats, 4, 4, ``VOCABULARY``).
+        """
+        plan, before, age, hints, tokens = inputs
+        ahead = self.look_ahead(plan)
+        beats = self.read_beats(sounding(tokens, before), tokens)
+        # The trunk reads the beat before the one that is to be written.
+        beats = ops.concatenate([ops.zeros_like(beats[:, :1]), beats[:, :-1]], axis=1)
+        state = self.trunk(self.trunk_input(beats, ahead[:, :, 0]))
+        state = self.from_trunk(self.silence(state, training=training))[:, :, None]
+        shared = state + self.from_frame(self.read_frame(ahead, before, age))
+        logits: list[Tensor] = [None] * len(VOICES)
+        for number, voice in enumerate(ORDER):
+            logits[voice] = self.voice_logits(number, shared, before, hints, tokens, training)
+        return ops.stack(logits, axis=-2)
+
+    def look_ahead(self, plan: Tensor) -> Tensor:
+        """The plan of frames (..., 6) as numbers (..., 2 ``embedding``)."""
+        return ops.sum(self.plan(plan + np.cumsum((0, *FEATURES[:-1]), dtype="int32")), axis=-2)
+
+    def read_beats(self, sounds: Tensor, tokens: Tensor) -> Tensor:
+        """What happens in beats, sounds and tokens (..., 4, 4), as numbers (..., 16 ``embedding`` + 16)."""
+        past = _flat(self.pitch(sounds), 3)
+        return ops.concatenate([past, ops.cast(_flat(tokens > SILENCE, 2), past.dtype)], axis=-1)
+
+    def trunk_input(self, beats: Tensor, ahead: Tensor) -> Tensor:
+        """What the trunk takes in: the beat before, as numbers, and the plan of the first frame of this one."""
+        return self.condense(ops.concatenate([beats, ahead], axis=-1))
+
+    def read_frame(self, ahead: Tensor, before: Tensor, age: Tensor) -> Tensor:
+        """A frame's plan and what sounds when it begins, as numbers."""
+        return ops.concatenate([ahead, _flat(self.pitch(before), 2), _flat(self.age(age), 2)], axis=-1)
+
+    def voice_logits(
+        self, number: int, shared: Tensor, before: Tensor, hints: Tensor, tokens: Tensor, training: bool | None = None
+    ) -> Tensor:
+        """The logits of the voice that is written as ``number`` in its frame, from 0.
+
+        Args:
+            number: its place in ``ORDER``.
+            shared: what all voices of the frame share, (..., ``hidden``).
+            before: what sounded in the frame before, (..., 4).
+            hints: (..., 5).
+            tokens: of this frame, (..., 4); those not yet written are not looked at.
+            training: whether dropout acts.
+
+        Returns:
+            (..., ``VOCABULARY``).
+        """
+        voice, placed = ORDER[number], ORDER[:number]
+        # A hint is void once a voice has not followed it.
+        level = hints[..., -1]
+        for other in placed:
+            level = ops.where(hints[..., other] == tokens[..., other], level, 0)
+        parts = [self.hint(level * VOCABULARY + hints[..., voice])]
+        for other in placed:
+            parts.append(self.pitch(sounding(tokens[..., other], before[..., other])))
+            parts.append(ops.cast(tokens[..., other, None] != HOLD, shared.dtype))
+        hidden = ops.relu(shared + self.from_voices[voice](ops.concatenate(parts, axis=-1)))
+        hidden = self.deepen(self.silence_beat(hidden, training=training))
+        hidden = self.silence_beat(hidden, training=training)
+        return self.absolute(hidden) + _leaps(self.relative(hidden), before[..., voice])
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor."""
+        names = ("memory", "hidden", "embedding", "dropout")
+        return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+def sounding(tokens: Tensor, before: Tensor) -> Tensor:
+    """What a voice sounds after a token, if it sounded ``before``."""
+    return ops.where(tokens == HOLD, before, ops.maximum(tokens - 1, 0))
+
+
+def _leaps(relative: Tensor, before: Tensor) -> Tensor:
+    """Scores of leaps (..., 2 ``_LEAP`` + 2) as scores of the tokens that make them, (..., ``VOCABULARY``)."""
+    leap = ops.clip(ops.arange(1, SOUNDS) - before[..., None], -_LEAP, _LEAP) + _LEAP
+    leap = ops.where(before[..., None] > 0, leap, 2 * _LEAP + 1)
+    pitched = ops.take_along_axis(relative, leap, axis=-1)
+    return ops.concatenate([ops.zeros_like(pitched[..., :2]), pitched], axis=-1)
+
+
+def _flat(x: Tensor, axes: int) -> Tensor:
+    """The last axes made one."""
+    return ops.reshape(x, (*ops.shape(x)[:-axes], int(np.prod(x.shape[-axes:]))))

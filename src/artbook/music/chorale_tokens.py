@@ -1,0 +1,320 @@
+"""Chorales as tokens, and the plan of a chorale: what the model of the chapter ``composing`` reads and writes.
+
+The grid is one of sixteenth notes. In every frame each of the four voices has one token: it holds what it has,
+falls silent, or begins a note. A piece is moved so that its tonic is C, by at most six semitones, because what
+a note means depends on the key; the plan keeps the tonic, and the way back loses nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from artbook.data.chorales import REST, STEPS_PER_QUARTER, VOICES, Chorale
+from artbook.data.keyboard import is_whole
+
+HOLD, SILENCE = 0, 1
+# The pitches of the corpus, moved to C.
+LOWEST, HIGHEST = 30, 87
+PITCHES = HIGHEST - LOWEST + 1
+VOCABULARY = PITCHES + 2
+# A voice sounds one of the pitches, counted from 1, or nothing, 0.
+SOUNDS = PITCHES + 1
+
+# How far ahead and back a plan looks, in sixteenths.
+HORIZON = 32
+# How many values each feature of a plan has.
+FEATURES = (STEPS_PER_QUARTER, 12, 2 * HORIZON + 1, HORIZON + 1, HORIZON + 1, 24)
+# Lengths of a match, in sixteenths, from which a hint is taken more seriously.
+MATCHES = (4, 8, 16, 32)
+MAX_STEPS = 1024
+# Frames to a beat, and frames from which on the age of a note no longer matters.
+BEAT = STEPS_PER_QUARTER
+OLDEST = 8
+
+Whole = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is settled of a piece before its first note: its key, its metre, its length and where its phrases end.
+
+    Attributes:
+        tonic: pitch class of the tonic, 0 (C) to 11.
+        minor: whether the key is a minor one.
+        beats_per_bar: quarter notes in a bar, whole, 1 to 6.
+        position: sixteenths since the bar line, whole, (T,), T from 1 to ``MAX_STEPS``.
+        fermatas: where the last note of a phrase sounds, bool (T,).
+
+    Raises:
+        ValueError: one of these is something else.
+    """
+
+    tonic: int
+    minor: bool
+    beats_per_bar: int
+    position: npt.NDArray[np.int16]
+    fermatas: npt.NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        if not is_whole(self.tonic, 0, 11) or not is_whole(self.beats_per_bar, 1, 6):
+            raise ValueError(
+                f"a tonic from 0 to 11 and 1 to 6 beats a bar were wanted; {self.tonic!r} and"
+                f" {self.beats_per_bar!r} were given"
+            )
+        place, held = np.asarray(self.position), np.asarray(self.fermatas)
+        if place.ndim != 1 or place.shape != held.shape or not 1 <= len(place) <= MAX_STEPS:
+            raise ValueError(
+                f"position and fermatas of one shape (T,), T from 1 to {MAX_STEPS}, were wanted;"
+                f" {place.shape} and {held.shape} were given"
+            )
+        if place.dtype.kind not in "iu" or held.dtype != bool or place.min() < 0:
+            raise ValueError("whole positions from 0 and bool fermatas were wanted")
+
+    @classmethod
+    def of(cls, piece: Chorale) -> "Plan":
+        """The plan that a chorale follows, on the grid of sixteenths."""
+        minor = piece.key.endswith("minor")
+        tonic = (7 * piece.fifths + (9 if minor else 0)) % 12
+        return cls(tonic, minor, int(piece.beats_per_bar), piece.position, piece.fermatas)
+
+    @property
+    def length(self) -> int:
+        """T, in sixteenths."""
+        return len(self.position)
+
+    @property
+    def shift(self) -> int:
+        """Semitones that move the tonic to C, from -6 to 5."""
+        return (6 - self.tonic) % 12 - 6
+
+    @property
+    def fifths(self) -> int:
+        """Its key signature: sharps above zero, flats below."""
+        return (7 * (self.tonic - (9 if self.minor else 0)) + 5) % 12 - 5
+
+    @cached_property
+    def features(self) -> Whole:
+        """What the model is told of each frame, int32 (T, 6), each from 0 to below its number in ``FEATURES``.
+
+        Place in the beat; beat of the bar, in bars of three apart from others; sixteenths until the next fermata
+        or, from ``HORIZON`` + 1 on, until the end of this one; sixteenths since the phrase began; sixteenths until
+        the end; the key.
+        """
+        steps = np.arange(self.length)
+        held = self.fermatas.astype(int)
+        begins, ends = np.flatnonzero(np.diff(held, prepend=0) == 1), np.flatnonzero(np.diff(held, append=0) == -1) + 1
+        until = _until(begins, steps)
+        left = HORIZON + np.minimum(_until(ends - 1, steps) + 1, HORIZON)
+        starts = np.concatenate([[0], ends])
+        since = steps - starts[np.searchsorted(starts, steps, side="right") - 1]
+        beat = np.minimum(self.position // STEPS_PER_QUARTER, 5) + (6 if self.beats_per_bar % 3 == 0 else 0)
+        columns = (
+            self.position % STEPS_PER_QUARTER,
+            beat,
+            np.where(self.fermatas, left, until),
+            np.minimum(since, HORIZON),
+            np.minimum(self.length - 1 - steps, HORIZON),
+            np.full(self.length, self.tonic + 12 * self.minor),
+        )
+        return np.stack(columns, axis=1).astype(np.int32)
+
+
+def _until(events: npt.NDArray[np.int64], steps: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Steps until the next event, at most ``HORIZON``."""
+    following = np.append(events, steps[-1] + 1 + HORIZON)[np.searchsorted(events, steps)]
+    return np.minimum(following - steps, HORIZON)
+
+
+def to_tokens(pitches: npt.ArrayLike, onsets: npt.ArrayLike, plan: Plan) -> Whole:
+    """The tokens of four voices.
+
+    Args:
+        pitches: MIDI numbers, -1 for a rest, whole, (T, 4).
+        onsets: where a note begins, bool (T, 4).
+        plan: of the piece, T steps long.
+
+    Returns:
+        int32 (T, 4), from 0 to ``VOCABULARY`` - 1. Before the first frame all voices are silent.
+
+    Raises:
+        ValueError: other shapes or types, or a pitch that leaves the model's range once it is moved to C.
+    """
+    given, begins = np.asarray(pitches), np.asarray(onsets)
+    wanted = (plan.length, len(VOICES))
+    if given.shape != wanted or begins.shape != wanted or given.dtype.kind not in "iu" or begins.dtype != bool:
+        raise ValueError(
+            f"whole pitches and bool onsets of shape {wanted} were wanted;"
+            f" {given.dtype} {given.shape} and {begins.dtype} {begins.shape} were given"
+        )
+    silent = given < 0
+    moved = given.astype(np.int32) + plan.shift
+    if (outside := ~silent & ((moved < LOWEST) | (moved > HIGHEST))).any():
+        raise ValueError(
+            f"pitches from {LOWEST - plan.shift} to {HIGHEST - plan.shift} were wanted; {given[outside][0]} was given"
+        )
+    before = np.concatenate([np.full((1, len(VOICES)), REST), given[:-1]])
+    falls_silent = silent & (before >= 0)
+    starts = ~silent & (begins | (given != before))
+    return np.where(starts, moved - LOWEST + 2, np.where(falls_silent, SILENCE, HOLD)).astype(np.int32)
+
+
+def to_sounds(tokens: npt.ArrayLike) -> Whole:
+    """What each voice sounds in each frame: a pitch counted from 1, or 0 for silence.
+
+    Args:
+        tokens: whole, (T, 4).
+
+    Returns:
+        int32 (T, 4), from 0 to ``SOUNDS`` - 1.
+    """
+    given = np.asarray(tokens)
+    # Each frame takes the last token that was no hold.
+    last = np.maximum.accumulate(np.where(given != HOLD, np.arange(len(given))[:, None], -1), axis=0)
+    struck = np.take_along_axis(given, np.maximum(last, 0), axis=0)
+    return np.where((last < 0) | (struck == SILENCE), 0, struck - 1).astype(np.int32)
+
+
+def to_voices(tokens: npt.ArrayLike, plan: Plan) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.bool_]]:
+    """The voices that tokens stand for, in the key of the plan: the way back from ``to_tokens``.
+
+    Args:
+        tokens: whole, from 0 to ``VOCABULARY`` - 1, (T, 4).
+        plan: of the piece, T steps long.
+
+    Returns:
+        MIDI numbers, -1 for a rest, int16 (T, 4); where a note begins, bool (T, 4).
+
+    Raises:
+        ValueError: other numbers or another shape.
+    """
+    given = np.asarray(tokens)
+    if given.shape != (plan.length, len(VOICES)) or given.dtype.kind not in "iu":
+        raise ValueError(f"whole tokens ({plan.length}, 4) were wanted; {given.dtype} {given.shape} was given")
+    if given.min() < 0 or given.max() >= VOCABULARY:
+        raise ValueError(f"tokens from 0 to {VOCABULARY - 1} were wanted; {given.min()} to {given.max()} were given")
+    sounds = to_sounds(given)
+    return np.where(sounds > 0, sounds - 1 + LOWEST - plan.shift, REST).astype(np.int16), given > SILENCE
+
+
+def copy_hints(tokens: npt.ArrayLike) -> Whole:
+    """Where the past has been here before: the frame that followed the longest earlier match, and its length.
+
+    The match is of whole frames of tokens that end just before the frame in question.
+
+    Args:
+        tokens: whole, (T, 4).
+
+    Returns:
+        int32 (T, 5): the tokens of that frame, zeros if there is none, and how many of ``MATCHES`` the
+        length of the match reaches.
+    """
+    given = np.asarray(tokens)
+    hints = np.zeros((len(given), len(VOICES) + 1), dtype=np.int32)
+    # run[s] is how long the frames up to s match those up to the one before the frame in question.
+    run = np.zeros(0, dtype=np.int64)
+    for now in range(2, len(given)):
+        same = (given[: now - 1] == given[now - 1]).all(axis=1)
+        run = same * (np.concatenate([[0], run]) + 1)
+        # Of equally long matches, the latest.
+        best = now - 2 - int(np.argmax(run[::-1]))
+        if (level := np.count_nonzero(run[best] >= np.array(MATCHES))) > 0:
+            hints[now] = [*given[best + 1], level]
+    return hints
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A chorale as the model reads it.
+
+    Attributes:
+        plan: T steps long.
+        tokens: int32 (T, 4).
+    """
+
+    plan: Plan
+    tokens: Whole
+
+    @classmethod
+    def of(cls, chorale: Chorale) -> "Piece":
+        """A chorale with its repeats written out."""
+        played = chorale.performed()
+        plan = Plan.of(played)
+        return cls(plan, to_tokens(played.pitches, played.onsets, plan))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Pieces laid out in rows of ``n`` beats of four frames.
+
+    Attributes:
+        plan: int32 (rows, n, 4, 6).
+        before: int32 (rows, n, 4, 4): what each voice sounded in the frame before, 0 to ``SOUNDS`` - 1.
+        age: int32 (rows, n, 4, 4): frames since that began, 1 to ``OLDEST``; 0 at the beginning of the piece.
+        hints: int32 (rows, n, 4, 5).
+        tokens: int32 (rows, n, 4, 4).
+        weights: float32 (rows, n, 4): 1 where a frame is to be predicted; each frame of a piece has weight 1 once.
+    """
+
+    plan: Whole
+    before: Whole
+    age: Whole
+    hints: Whole
+    tokens: Whole
+    weights: npt.NDArray[np.float32]
+
+    def inputs(self, chosen: slice | Whole = slice(None)) -> list[Whole]:
+        """What the model takes, in its order, of all rows or of those chosen."""
+        return [each[chosen] for each in (self.plan, self.before, self.age, self.hints, self.tokens)]
+
+
+def rows(pieces: Sequence[Piece], beats: int | None = None) -> Rows:
+    """Lay out pieces in rows of so many beats; what is left of a row has weight 0.
+
+    A longer piece stands in several rows. Each after the first begins a quarter of a row before the place where
+    the one before it ended, and its frames up to there have weight 0.
+
+    Args:
+        pieces: at least one.
+        beats: of a row, at least 4; left out, those of the longest piece.
+
+    Raises:
+        ValueError: there is no piece, or the rows are shorter.
+    """
+    if not pieces:
+        raise ValueError("at least one piece was wanted; none was given")
+    beats = max(4, *(-(-piece.plan.length // BEAT) for piece in pieces)) if beats is None else beats
+    if not is_whole(beats, 4, 10**6):
+        raise ValueError(f"rows of at least 4 beats were wanted; {beats!r} was given")
+    length, again = BEAT * beats, BEAT * (beats // 4)
+    found = []
+    for piece in pieces:
+        table = _table(piece)
+        for start in range(0, max(1, len(table) - again), length - again):
+            row = np.zeros((length, table.shape[1]), dtype=np.int32)
+            part = table[start : start + length]
+            row[: len(part)] = part
+            if start:
+                row[:again, -1] = 0
+            found.append(row)
+    stacked = np.stack(found).reshape(len(found), beats, BEAT, -1)
+    plan, before, age, hints, tokens, weights = np.split(stacked, [6, 10, 14, 19, 23], axis=3)
+    return Rows(plan, before, age, hints, tokens, weights[..., 0].astype(np.float32))
+
+
+def _table(piece: Piece) -> Whole:
+    """The columns of ``Rows``, a row a frame."""
+    steps = np.arange(piece.plan.length)[:, None]
+    begins = np.maximum.accumulate(np.where(piece.tokens != HOLD, steps, 0), axis=0)
+    first = np.zeros((1, len(VOICES)), dtype=np.int32)
+    columns = [
+        piece.plan.features,
+        np.concatenate([first, to_sounds(piece.tokens)[:-1]]),
+        np.concatenate([first, np.minimum(steps - begins + 1, OLDEST)[:-1]]),
+        copy_hints(piece.tokens),
+        piece.tokens,
+        np.ones((piece.plan.length, 1), dtype=np.int32),
+    ]
+    return np.concatenate(columns, axis=1).astype(np.int32)

@@ -1,0 +1,222 @@
+"""Chorales drawn from the model of ``chorale_model``: free, continued, or laid under a melody (chapter ``composing``)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import ops
+
+from artbook.data.chorales import VOICES
+from artbook.data.keyboard import is_whole
+from artbook.music.chorale_model import ORDER, ChoraleModel, sounding
+from artbook.music.chorale_tokens import (
+    BEAT,
+    HOLD,
+    LOWEST,
+    MATCHES,
+    MAX_STEPS,
+    OLDEST,
+    VOCABULARY,
+    Plan,
+    Whole,
+    to_tokens,
+    to_voices,
+)
+from artbook.music.piano_roll import Note, check_notes
+from artbook.music.sampling import draw
+from artbook.nn.transformer import compiled
+
+Tensor = Any
+FREE = -1
+# The lowest and the highest note of each voice in the training chorales, MIDI.
+RANGES = ((57, 81), (53, 74), (48, 69), (36, 64))
+# Lengths are rounded up to so many frames, so that few loops are compiled.
+_ROUNDED = 128
+
+
+@dataclass(frozen=True)
+class Composition:
+    """A piece that the model has written.
+
+    Attributes:
+        plan: what it was told, T steps.
+        tokens: int32 (T, 4).
+        costs: what each token costs under the model, in nats, whatever the temperature was, float64 (T, 4).
+    """
+
+    plan: Plan
+    tokens: Whole
+    costs: npt.NDArray[np.float64]
+
+    @property
+    def voices(self) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.bool_]]:
+        """MIDI numbers, -1 for a rest, int16 (T, 4), and where a note begins, bool (T, 4)."""
+        return to_voices(self.tokens, self.plan)
+
+
+def compose(
+    model: ChoraleModel,
+    plans: Sequence[Plan],
+    given: Sequence[npt.ArrayLike] | None = None,
+    *,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    seed: int = 0,
+    steer: bool = False,
+) -> list[Composition]:
+    """Write one piece to each plan, all side by side, each token drawn given those before it.
+
+    The past is kept in the trunk's state and never read again. The first call for a number and a length of pieces
+    compiles the loop, which takes seconds.
+
+    Args:
+        model: built.
+        plans: at least one.
+        given: for each plan whole tokens (T, 4) that are settled, ``FREE`` where the model chooses: an opening to go
+            on from, or a melody. Left out, all are free.
+        temperature: divides the logits, above 0.
+        top_p: of the nucleus, above 0 and at most 1.
+        seed: of the draw, zero or more.
+        steer: after every beat keep the pieces that led well to the tokens given, and copy them over the others: a
+            particle filter (Doucet and Johansen 2009). All plans are one then, and all pieces tries at it.
+
+    Returns:
+        The pieces. A note that is free stays within ``RANGES``.
+
+    Raises:
+        ValueError: an argument is not as above.
+    """
+    if not plans or (steer and any(plan is not plans[0] for plan in plans)):
+        raise ValueError("at least one plan was wanted, and the same for all pieces if they are steered")
+    if not (0 < temperature < np.inf and 0 < top_p <= 1) or not is_whole(seed, 0, 2**63):
+        raise ValueError(
+            "a temperature above 0, top_p above 0 and at most 1, and a seed from 0 were wanted;"
+            f" {temperature!r}, {top_p!r} and {seed!r} were given"
+        )
+    settled = [np.full((plan.length, 4), FREE) for plan in plans] if given is None else [np.asarray(g) for g in given]
+    for plan, tokens in zip(plans, settled, strict=True):
+        sound = tokens.shape == (plan.length, len(VOICES)) and tokens.dtype.kind in "iu"
+        if not sound or tokens.min() < FREE or tokens.max() >= VOCABULARY:
+            raise ValueError(f"tokens ({plan.length}, 4) from -1 to {VOCABULARY - 1} were wanted for each plan")
+    longest = max(plan.length for plan in plans)
+    length = -(-longest // _ROUNDED) * _ROUNDED
+    features = np.zeros((len(plans), length, plans[0].features.shape[1]), dtype=np.int32)
+    wanted = np.full((len(plans), length, len(VOICES)), HOLD, dtype=np.int32)
+    for row, (plan, tokens) in enumerate(zip(plans, settled, strict=True)):
+        features[row, : plan.length], wanted[row, : plan.length] = plan.features, tokens
+    chance = np.random.default_rng(seed).random((length, len(plans), len(VOICES) + 1))
+    whole = [ops.convert_to_tensor(each, dtype="int32") for each in (-(-longest // BEAT) * BEAT, features, wanted)]
+    limits = np.stack([_out_of_range(plan) for plan in plans])
+    real = [ops.convert_to_tensor(each, dtype="float32") for each in (limits, chance, temperature, top_p)]
+    tokens, costs = (ops.convert_to_numpy(each) for each in _program(model, steer)(*whole, *real))
+    return [
+        Composition(plan, tokens[row, : plan.length], costs[row, : plan.length].astype(np.float64))
+        for row, plan in enumerate(plans)
+    ]
+
+
+def _out_of_range(plan: Plan) -> npt.NDArray[np.float32]:
+    """What is added to the logits so that no voice leaves its range, (4, VOCABULARY)."""
+    pitches = np.arange(VOCABULARY) - 2 + LOWEST - plan.shift
+    low, high = np.array(RANGES).T[:, :, None]
+    return np.where((np.arange(VOCABULARY) >= 2) & ((pitches < low) | (pitches > high)), -1e9, 0).astype(np.float32)
+
+
+def _program(model: ChoraleModel, steer: bool) -> Any:
+    """The compiled loop, kept with the model so that it is compiled once."""
+    programs = model.__dict__.setdefault("_programs", {})
+    if steer not in programs:
+        programs[steer] = compiled(model, lambda *tensors: _write(model, steer, *tensors))
+    return programs[steer]
+
+
+def _write(
+    model: ChoraleModel,
+    steer: bool,
+    stop: Tensor,
+    features: Tensor,
+    wanted: Tensor,
+    limits: Tensor,
+    chance: Tensor,
+    temperature: Tensor,
+    top_p: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Write frames 0 to ``stop``; arrays have a beat of silence in front, so that the first has a past."""
+    count, length = features.shape[:2]
+    plan = model.look_ahead(features)
+    frames = ops.arange(length + BEAT)
+
+    def body(now: Tensor, tokens: Tensor, sounds: Tensor, costs: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
+        state, age, run, weight = rest
+        ahead = ops.take(plan, now, axis=1)
+        # On the beat the trunk reads the beat before.
+        last = [ops.slice(each, (0, now, 0), (count, BEAT, len(VOICES))) for each in (sounds, tokens)]
+        past = model.read_beats(*last) * ops.cast(now > 0, plan.dtype)
+        read, _ = model.trunk.cell(model.trunk_input(past, ahead), [state])
+        state = ops.where(now % BEAT == 0, read, state)
+        before = last[0][:, -1]
+        shared = model.from_trunk(state) + model.from_frame(model.read_frame(ahead, before, age))
+        run, hints = _hints(tokens, run, now + BEAT, frames)
+        written = [ops.zeros((count,), "int32")] * len(VOICES)
+        cost = [ops.zeros((count,))] * len(VOICES)
+        asked = ops.take(wanted, now, axis=1)
+        for number, voice in enumerate(ORDER):
+            logits = model.voice_logits(number, shared, before, hints, ops.stack(written, axis=-1))
+            luck = ops.take(chance, now, axis=0)[:, voice]
+            drawn = draw(logits + limits[:, voice], luck, temperature, top_p)
+            written[voice] = ops.where(asked[:, voice] == FREE, drawn, asked[:, voice])
+            paid = ops.take_along_axis(ops.log_softmax(logits), written[voice][:, None], axis=-1)[:, 0]
+            cost[voice] = -paid
+            weight = weight + ops.where(asked[:, voice] == FREE, 0.0, paid)
+        frame = ops.stack(written, axis=-1)
+        tokens = ops.slice_update(tokens, (0, now + BEAT, 0), frame[:, None])
+        sounds = ops.slice_update(sounds, (0, now + BEAT, 0), sounding(frame, before)[:, None])
+        costs = ops.slice_update(costs, (0, now, 0), ops.stack(cost, axis=-1)[:, None])
+        age = ops.where(frame != HOLD, 1, ops.minimum(age + 1, OLDEST))
+        kept = (tokens, sounds, costs, state, age, run)
+        if steer:
+            chosen, weight = _survivors(weight, ops.take(chance, now, axis=0)[0, -1], now % BEAT == BEAT - 1)
+            kept = tuple(ops.take(each, chosen, axis=0) for each in kept)
+        return (now + 1, *kept, weight)
+
+    shape = (count, length + BEAT, len(VOICES))
+    # No token is written in what is still to come.
+    nothing = ops.full(shape, -1, "int32")
+    start = (
+        ops.zeros((), "int32"),
+        nothing,
+        ops.zeros(shape, "int32"),
+        ops.zeros((count, length, len(VOICES))),
+        ops.zeros((count, model.memory)),
+        ops.zeros((count, len(VOICES)), "int32"),
+        ops.zeros(shape[:2], "int32"),
+        ops.zeros((count,)),
+    )
+    done = ops.while_loop(lambda now, *_: now < stop, body, start)
+    return done[1][:, BEAT:], done[3]
+
+
+def _hints(tokens: Tensor, run: Tensor, now: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+    """As ``chorale_tokens.copy_hints``, for one frame; ``run`` holds the lengths of the matches up to the last one."""
+    last = ops.take(tokens, now - 1, axis=1)
+    same = ops.all(tokens == last[:, None], axis=-1) & (frames < now - 1) & (frames >= BEAT)
+    run = ops.where(same, ops.pad(run[:, :-1], ((0, 0), (1, 0))) + 1, 0)
+    # Of equally long matches, the latest.
+    best = ops.cast(ops.argmax(run * len(frames) + frames, axis=1), "int32")
+    longest = ops.take_along_axis(run, best[:, None], axis=1)
+    level = ops.sum(ops.cast(longest >= ops.convert_to_tensor(MATCHES), "int32"), axis=1, keepdims=True)
+    index = ops.minimum(best + 1, len(frames) - 1)[:, None, None]
+    following = ops.take_along_axis(tokens, ops.broadcast_to(index, (len(tokens), 1, len(VOICES))), axis=1)[:, 0]
+    return run, ops.concatenate([ops.where(level > 0, following, 0), level], axis=-1)
+
+
+def _survivors(weight: Tensor, luck: Tensor, due: Tensor) -> tuple[Tensor, Tensor]:
+    """Which pieces go on, in proportion to their weights if it is time (systematic resampling), and the new weights."""
+    count = weight.shape[0]
+    summed = ops.cumsum(ops.softmax(weight))
+    places = (ops.arange(count, dtype="float32") + luck) / count
+    drawn = ops.sum(ops.cast(summed[None, :] <= places[:, None] * summed[-1], "int32"), axis=1)
+    return ops.where(due, drawn, ops.arange(count)), ops.where(due, 0.0, weight)

@@ -1,0 +1,50 @@
+"""From logits to a token: temperature, nucleus and the draw, on both backends (chapter ``composing``).
+
+Everything is made of ``keras.ops`` on shapes that are known, so it can stand inside a compiled loop.
+"""
+
+from typing import Any
+
+from keras import ops
+
+Tensor = Any
+
+
+def nucleus(logits: Tensor, top_p: Tensor) -> Tensor:
+    """Leave only the likeliest tokens that together hold the share ``top_p`` (Holtzman et al. 2020).
+
+    A token stays if the tokens that are likelier than it hold less than ``top_p``; the likeliest always stays.
+
+    Args:
+        logits: (..., vocabulary).
+        top_p: a scalar above 0; at 1 every token stays whose probability is not lost in rounding.
+
+    Returns:
+        The logits, -1e9 where a token is left out.
+    """
+    order = ops.flip(ops.argsort(logits, axis=-1), axis=-1)
+    ranked = ops.softmax(ops.take_along_axis(logits, order, axis=-1))
+    before = ops.cumsum(ranked, axis=-1) - ranked
+    # The least logit that stays; equal logits stay together.
+    stays = before < ops.minimum(ops.cast(top_p, logits.dtype), 1.0)
+    least = ops.min(ops.where(stays, ops.take_along_axis(logits, order, axis=-1), 1e9), axis=-1, keepdims=True)
+    return ops.where(logits >= least, logits, ops.cast(-1e9, logits.dtype))
+
+
+def draw(logits: Tensor, uniform: Tensor, temperature: Tensor = 1.0, top_p: Tensor = 1.0) -> Tensor:
+    """Draw a token from the softmax of logits, divided by the temperature and cut to the nucleus.
+
+    Args:
+        logits: (..., vocabulary).
+        uniform: numbers drawn uniformly from 0 to below 1, (...): the only chance in the draw.
+        temperature: a scalar above 0: 1 leaves the probabilities as they are, less favours what is likely.
+        top_p: a scalar above 0 and at most 1, of the nucleus, taken after the temperature.
+
+    Returns:
+        Whole numbers int32 (...): the first token at which the summed probabilities exceed ``uniform``.
+    """
+    kept = nucleus(logits / ops.cast(temperature, logits.dtype), top_p)
+    summed = ops.cumsum(ops.softmax(kept), axis=-1)
+    # Rounding may leave the last sum a little below 1.
+    passed = summed <= ops.cast(uniform, logits.dtype)[..., None] * summed[..., -1:]
+    return ops.cast(ops.sum(ops.cast(passed, "int32"), axis=-1), "int32")

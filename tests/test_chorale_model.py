@@ -1,0 +1,273 @@
+"""The model of the chorales: tokens and their way back, exact likelihood, no leak, the same step by step; composing."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from artbook.data import chorales
+from artbook.music import chorale_training
+from artbook.music.chorale_model import ORDER
+from artbook.music.chorale_tokens import (
+    BEAT,
+    FEATURES,
+    HOLD,
+    HORIZON,
+    MAX_STEPS,
+    SILENCE,
+    VOCABULARY,
+    Piece,
+    Plan,
+    copy_hints,
+    rows,
+    to_sounds,
+    to_tokens,
+    to_voices,
+)
+from artbook.music.chorale_training import Recipe, build, token_costs, train, trained
+from artbook.music.composing import FREE, RANGES, compose
+
+SMALL = Recipe(steps=3, memory=12, hidden=10, batch=4, beats=16, pieces=4)
+
+
+@pytest.fixture(scope="module")
+def model():
+    made = build(SMALL, seed=1)
+    rng = np.random.default_rng(1)
+    # Weights so large that every input matters.
+    made.set_weights([weight + rng.normal(0, 0.3, weight.shape) for weight in made.get_weights()])
+    return made
+
+
+@pytest.fixture(scope="module")
+def pieces():
+    return [Piece.of(chorales.load()[name]) for name in ("bwv269", "bwv320", "bwv386")]
+
+
+def plan_of(length, **changes):
+    position = (np.arange(length) % 16).astype(np.int16)
+    fermatas = np.zeros(length, dtype=bool)
+    fermatas[-4:] = True
+    return replace(Plan(0, False, 4, position, fermatas), **changes)
+
+
+def test_the_other_backend_passes_the_same_tests():
+    other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
+    if "ARTBOOK_ONE_BACKEND" in os.environ:
+        pytest.skip("this is the run on the other backend")
+    environment = os.environ | {"KERAS_BACKEND": other, "ARTBOOK_ONE_BACKEND": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert " 1 skipped" in done.stdout
+
+
+# --- plans and tokens ---
+
+
+def test_a_plan_by_hand():
+    plan = plan_of(12, tonic=7, minor=True)
+    assert (plan.length, plan.shift, plan.fifths) == (12, 5, -2)
+    assert plan.features[:, 0].tolist() == [0, 1, 2, 3] * 3
+    assert plan.features[:, 1].tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    assert plan.features[:, 2].tolist() == [8, 7, 6, 5, 4, 3, 2, 1] + [HORIZON + k for k in (4, 3, 2, 1)]
+    assert plan.features[:, 3].tolist() == list(range(12))
+    assert plan.features[:, 4].tolist() == list(range(11, -1, -1))
+    assert set(plan.features[:, 5]) == {19}
+
+
+def test_every_chorale_has_a_plan_and_comes_back_from_its_tokens():
+    for chorale in chorales.load().pieces[::7]:
+        played, piece = chorale.performed(), Piece.of(chorale)
+        assert (piece.plan.features >= 0).all() and (piece.plan.features < FEATURES).all()
+        assert piece.plan.fifths == chorale.fifths
+        pitches, onsets = to_voices(piece.tokens, piece.plan)
+        np.testing.assert_array_equal(pitches, played.pitches)
+        np.testing.assert_array_equal(onsets, played.onsets)
+
+
+def test_tokens_by_hand():
+    pitches = np.array([[60, 55, -1, 48], [60, 55, -1, 48], [62, 55, 52, -1]])
+    onsets = np.array([[1, 1, 0, 1], [0, 1, 0, 0], [1, 0, 1, 0]], dtype=bool)
+    tokens = to_tokens(pitches, onsets, plan_of(3))
+    assert tokens.tolist() == [[32, 27, HOLD, 20], [HOLD, 27, HOLD, HOLD], [34, HOLD, 24, SILENCE]]
+    assert to_sounds(tokens).tolist() == [[31, 26, 0, 19], [31, 26, 0, 19], [33, 26, 23, 0]]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tonic": 12}, "a tonic from 0 to 11"),
+        ({"beats_per_bar": 0}, "1 to 6 beats"),
+        ({"position": np.zeros(3, dtype=np.int16)}, "of one shape"),
+        ({"position": np.full(8, -1)}, "whole positions from 0"),
+        ({"position": np.zeros(8)}, "whole positions from 0"),
+        ({"fermatas": np.zeros(8)}, "bool fermatas"),
+        ({"position": np.zeros(0, dtype=int), "fermatas": np.zeros(0, dtype=bool)}, "T from 1"),
+        (
+            {"position": np.zeros(MAX_STEPS + 1, dtype=int), "fermatas": np.zeros(MAX_STEPS + 1, dtype=bool)},
+            f"T from 1 to {MAX_STEPS}",
+        ),
+    ],
+)
+def test_what_is_no_plan_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        plan_of(8, **change)
+
+
+def test_what_cannot_become_tokens_is_refused():
+    plan, none = plan_of(1), np.zeros((1, 4), dtype=bool)
+    with pytest.raises(ValueError, match="of shape"):
+        to_tokens(np.zeros((2, 4), dtype=int), none, plan)
+    with pytest.raises(ValueError, match="pitches from 30 to 87 were wanted; 20"):
+        to_tokens(np.array([[60, 60, 60, 20]]), none, plan)
+    with pytest.raises(ValueError, match="tokens from 0 to"):
+        to_voices(np.full((1, 4), VOCABULARY), plan)
+    with pytest.raises(ValueError, match="whole tokens"):
+        to_voices(np.zeros((1, 4)), plan)
+
+
+def test_a_hint_is_what_followed_the_longest_match():
+    frames = np.repeat(np.arange(10, 16), 4).reshape(6, 4)
+    tokens = np.concatenate([frames, frames])
+    hints = copy_hints(tokens)
+    assert (hints[:10] == 0).all()
+    assert hints[10].tolist() == [14, 14, 14, 14, 1]
+    assert hints[11].tolist() == [15, 15, 15, 15, 1]
+
+
+def test_rows_have_every_frame_once(pieces):
+    laid_out = rows(pieces, 16)
+    assert laid_out.tokens.shape[1:] == (16, BEAT, 4)
+    assert laid_out.weights.sum() == sum(piece.plan.length for piece in pieces)
+    whole = rows(pieces)
+    assert len(whole.tokens) == 3
+    with pytest.raises(ValueError, match="at least one piece"):
+        rows([])
+    with pytest.raises(ValueError, match="at least 4 beats"):
+        rows(pieces, 3)
+
+
+# --- the model ---
+
+
+def test_the_probabilities_of_a_frame_sum_to_one(model, pieces):
+    """Of two voices of a frame, with the rest as it is: every pair of tokens."""
+    laid_out = rows(pieces[:1], 4)
+    inputs = laid_out.inputs(slice(1))
+    pairs = np.stack(np.meshgrid(np.arange(VOCABULARY), np.arange(VOCABULARY)), axis=-1).reshape(-1, 2)
+    many = [np.repeat(each, len(pairs), axis=0) for each in inputs]
+    first, second = ORDER[:2]
+    many[-1][:, 2, 1, first], many[-1][:, 2, 1, second] = pairs.T
+    logits = keras.ops.convert_to_numpy(model(many))[:, 2, 1].astype(float)
+    log_p = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
+    index = np.arange(len(pairs))
+    both = log_p[index, first, pairs[:, 0]] + log_p[index, second, pairs[:, 1]]
+    assert np.exp(both).sum() == pytest.approx(1, abs=1e-4)
+
+
+def test_what_comes_later_changes_nothing_before(model, pieces):
+    piece = pieces[0]
+    changed = piece.tokens.copy()
+    changed[50, ORDER[1]] = 40
+    before, after = (token_costs(model, [replace(piece, tokens=each)])[0] for each in (piece.tokens, changed))
+    np.testing.assert_allclose(before[:50], after[:50], atol=1e-5)
+    assert before[50, ORDER[0]] == pytest.approx(after[50, ORDER[0]], abs=1e-5)
+    assert (np.abs(before[50] - after[50])[list(ORDER[1:])] > 1e-4).all()
+    assert np.abs(before[51:] - after[51:]).max() > 1e-3
+
+
+def test_the_sampler_pays_for_tokens_what_the_model_asks(model, pieces):
+    taught = token_costs(model, pieces)
+    written = compose(model, [piece.plan for piece in pieces], [piece.tokens for piece in pieces])
+    for piece, costs, composition in zip(pieces, taught, written, strict=True):
+        np.testing.assert_array_equal(composition.tokens, piece.tokens)
+        np.testing.assert_allclose(composition.costs, costs, atol=1e-4)
+
+
+def test_samples_cost_what_the_model_asks_and_stay_in_range(model, pieces):
+    plan = pieces[1].plan
+    composition = compose(model, [plan, plan], temperature=1.2, top_p=0.9, seed=3)[1]
+    pitches, _ = composition.voices
+    for voice, (low, high) in enumerate(RANGES):
+        sounding = pitches[:, voice][pitches[:, voice] >= 0]
+        assert sounding.min() >= low and sounding.max() <= high
+    [costs] = token_costs(model, [Piece(plan, composition.tokens)])
+    np.testing.assert_allclose(composition.costs, costs, atol=1e-4)
+
+
+@pytest.mark.parametrize("steer", [False, True])
+def test_what_is_given_stays(model, pieces, steer):
+    piece = pieces[0]
+    given = np.full((piece.plan.length, 4), FREE)
+    given[:, 0] = piece.tokens[:, 0]
+    given[:9] = piece.tokens[:9]
+    written = compose(model, [piece.plan] * 3, [given] * 3, seed=1, steer=steer)
+    again = compose(model, [piece.plan] * 3, [given] * 3, seed=1, steer=steer)
+    for one, other in zip(written, again, strict=True):
+        np.testing.assert_array_equal(one.tokens[given != FREE], given[given != FREE])
+        np.testing.assert_array_equal(one.tokens, other.tokens)
+        [costs] = token_costs(model, [Piece(piece.plan, one.tokens)])
+        np.testing.assert_allclose(one.costs, costs, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"temperature": 0.0}, "a temperature above 0"),
+        ({"temperature": float("nan")}, "a temperature above 0"),
+        ({"top_p": 0.0}, "top_p above 0"),
+        ({"top_p": 1.1}, "top_p above 0"),
+        ({"seed": -1}, "a seed from 0"),
+        ({"given": [np.zeros((8, 3), dtype=int)]}, "were wanted for each plan"),
+        ({"given": [np.full((8, 4), VOCABULARY)]}, "were wanted for each plan"),
+        ({"given": [np.zeros((8, 4))]}, "were wanted for each plan"),
+        ({"given": [np.full((8, 4), -2)]}, "were wanted for each plan"),
+    ],
+)
+def test_what_cannot_be_composed_is_refused(model, options, message):
+    with pytest.raises(ValueError, match=message):
+        compose(model, [plan_of(8)], **options)
+
+
+def test_no_plan_and_different_plans_to_steer_are_refused(model):
+    with pytest.raises(ValueError, match="at least one plan"):
+        compose(model, [])
+    with pytest.raises(ValueError, match="the same for all"):
+        compose(model, [plan_of(8), plan_of(12)], steer=True)
+
+
+# --- training ---
+
+
+def test_training_lowers_the_cost():
+    result = train(chorale_training.pieces()["train"], replace(SMALL, steps=30), seed=0)
+    assert result.losses[-5:].mean() < 0.8 * result.losses[:5].mean()
+    assert result.cpu_seconds > 0
+
+
+def test_a_batch_that_cannot_be_filled_is_refused(pieces):
+    with pytest.raises(ValueError, match="at least 400 rows"):
+        train(pieces, replace(SMALL, batch=400))
+
+
+def test_a_model_is_trained_once_and_read_again(monkeypatch, tmp_path):
+    monkeypatch.setenv("ARTBOOK_CACHE", str(tmp_path))
+    first = trained(SMALL, seed=5)
+    monkeypatch.setattr(chorale_training, "train", None)
+    second = trained(SMALL, seed=5)
+    for one, other in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(first.losses, second.losses)
+    with pytest.raises(TypeError):
+        trained(SMALL, seed=6)
+
+
+@pytest.mark.parametrize("options", [{"memory": 0}, {"hidden": 1.5}, {"dropout": 1.0}])
+def test_impossible_sizes_are_refused(options):
+    with pytest.raises(ValueError, match="sizes from 1"):
+        build(replace(SMALL, **options), seed=0)
