@@ -20,6 +20,8 @@ Tensor = Any
 ORDER = (0, 3, 1, 2)
 # Leaps are told apart up to two octaves; one more place is for a voice that was silent.
 _LEAP = 24
+# The numbers that stand for the age of a note.
+_AGE = 4
 
 
 @keras.saving.register_keras_serializable("artbook")
@@ -50,7 +52,7 @@ class ChoraleModel(keras.Model):
         dense, voices = keras.layers.Dense, range(len(VOICES))
         self.pitch = keras.layers.Embedding(SOUNDS, embedding, name="pitch")
         self.plan = keras.layers.Embedding(sum(FEATURES), 2 * embedding, name="plan")
-        self.age = keras.layers.Embedding(OLDEST + 1, 4, name="age")
+        self.age = keras.layers.Embedding(OLDEST + 1, _AGE, name="age")
         self.hint = keras.layers.Embedding((len(MATCHES) + 1) * VOCABULARY, embedding, name="hint")
         self.condense = dense(memory, "relu", name="condense")
         self.trunk = keras.layers.GRU(memory, return_sequences=True, name="trunk")
@@ -62,6 +64,20 @@ class ChoraleModel(keras.Model):
         self.relative = dense(2 * _LEAP + 2, use_bias=False, name="relative")
         self.silence = keras.layers.Dropout(dropout)
         self.silence_beat = keras.layers.Dropout(dropout, noise_shape=(None, None, 1, hidden))
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights; they do not depend on the shape of what comes in."""
+        ahead, voices = 2 * self.embedding, len(VOICES)
+        for table in (self.pitch, self.plan, self.age, self.hint):
+            table.build()
+        self.condense.build((None, BEAT * voices * (self.embedding + 1) + ahead))
+        self.trunk.build((None, None, self.memory))
+        self.from_trunk.build((None, self.memory))
+        self.from_frame.build((None, ahead + voices * (self.embedding + _AGE)))
+        for number, voice in enumerate(ORDER):
+            self.from_voices[voice].build((None, self.embedding + number * (self.embedding + 1)))
+        for layer in (self.deepen, self.absolute, self.relative):
+            layer.build((None, self.hidden))
 
     def call(self, inputs: list[Tensor], training: bool | None = None) -> Tensor:
         """The logits of every token, given all that come before it.

@@ -1,4 +1,4 @@
-"""How the model of the chorales is trained, kept and held against pieces that it has not seen (chapter ``composing``)."""
+"""How the model of the chorales is trained, kept, and held against what it has not seen (chapter ``composing``)."""
 
 import hashlib
 import time
@@ -46,6 +46,14 @@ class Recipe:
     pieces: int | None = None
 
 
+# What the chapters ``composing`` and ``judging-music`` train, once between them.
+RECIPES = {
+    "smoke": Recipe(steps=12, memory=32, hidden=32, batch=8, beats=32, pieces=16),
+    "cpu": Recipe(steps=600),
+    "gpu": Recipe(steps=6000, memory=384, hidden=320, dropout=0.45, batch=32),
+}
+
+
 @dataclass(frozen=True)
 class Trained:
     """A trained model and how it came about.
@@ -75,8 +83,7 @@ def build(recipe: Recipe, seed: int) -> ChoraleModel:
     """
     keras.utils.set_random_seed(seed)
     model = ChoraleModel(recipe.memory, recipe.hidden, dropout=recipe.dropout)
-    frames = [np.zeros((1, 2, 4, width), dtype=np.int32) for width in (6, 4, 4, 5, 4)]
-    model(frames)
+    model.build()
     return model
 
 
@@ -104,7 +111,6 @@ def train(music: Sequence[Piece], recipe: Recipe, seed: int = 0) -> Trained:
     model.compile(
         optimizer=keras.optimizers.AdamW(schedule, weight_decay=1e-2, global_clipnorm=1.0),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=True,
     )
     rng = np.random.default_rng(seed)
     per_epoch = count // recipe.batch

@@ -1,10 +1,9 @@
-"""Chorales drawn from the model of ``chorale_model``: free, continued, or laid under a melody (chapter ``composing``)."""
+"""Chorales drawn from the chorale model: free, continued, or laid under a melody (chapter ``composing``)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 from keras import ops
@@ -17,15 +16,12 @@ from artbook.music.chorale_tokens import (
     HOLD,
     LOWEST,
     MATCHES,
-    MAX_STEPS,
     OLDEST,
     VOCABULARY,
     Plan,
     Whole,
-    to_tokens,
     to_voices,
 )
-from artbook.music.piano_roll import Note, check_notes
 from artbook.music.sampling import draw
 from artbook.nn.transformer import compiled
 
