@@ -29,7 +29,17 @@ from artbook.music.chorale_tokens import (
     to_voices,
 )
 from artbook.music.chorale_training import Recipe, build, token_costs, train, trained
-from artbook.music.composing import FREE, RANGES, compose
+from artbook.music.composing import (
+    FREE,
+    RANGES,
+    compose,
+    harmonise,
+    melody_on_grid,
+    melody_plan,
+    soprano_given,
+)
+from artbook.music.piano_roll import Note
+from artbook.music.plans import PlanCounts
 
 SMALL = Recipe(steps=3, memory=12, hidden=10, batch=4, beats=16, pieces=4)
 
@@ -271,3 +281,77 @@ def test_a_model_is_trained_once_and_read_again(monkeypatch, tmp_path):
 def test_impossible_sizes_are_refused(options):
     with pytest.raises(ValueError, match="sizes from 1"):
         build(replace(SMALL, **options), seed=0)
+
+
+# --- melodies ---
+
+SCALE = [Note(67 + step, float(beat), 1.0) for beat, step in enumerate((0, 2, 4, 5))] + [Note(74, 4.0, 2.0)]
+
+
+def test_a_melody_and_its_plan_by_hand():
+    pitches, onsets = melody_on_grid(SCALE)
+    assert pitches.tolist() == [67] * 4 + [69] * 4 + [71] * 4 + [72] * 4 + [74] * 8
+    assert np.flatnonzero(onsets).tolist() == [0, 4, 8, 12, 16]
+    plan = melody_plan(pitches, onsets, 7, pickup=1)
+    assert plan.position.tolist() == [12, 13, 14, 15, *range(16), 0, 1, 2, 3]
+    assert np.flatnonzero(plan.fermatas).tolist() == list(range(16, 24))
+    given = soprano_given(pitches, onsets, plan)
+    assert (given[:, 1:] == FREE).all()
+    assert given[:6, 0].tolist() == [67 + 5 - 28, HOLD, HOLD, HOLD, 69 + 5 - 28, HOLD]
+
+
+def test_a_melody_is_harmonised(model):
+    pitches, onsets = melody_on_grid(SCALE)
+    plan = melody_plan(pitches, onsets, 7)
+    written = harmonise(model, plan, soprano_given(pitches, onsets, plan), tries=4)
+    np.testing.assert_array_equal(written.voices[0][:, 0], pitches)
+    with pytest.raises(ValueError, match="at least one try"):
+        harmonise(model, plan, soprano_given(pitches, onsets, plan), tries=0)
+
+
+@pytest.mark.parametrize(
+    ("notes", "message"),
+    [
+        ([], "the piece is empty"),
+        ([Note(40, 0, 1)], "that a soprano can sing"),
+        ([Note(96, 0, 1)], "that a soprano can sing"),
+        ([Note(60, 0, 2), Note(64, 1, 1)], "one note at a time"),
+        ([Note(60, 60.0 * minute, 60.0) for minute in range(60)], f"at most {MAX_STEPS} sixteenths"),
+        ([Note(60, -1, 1)], "start from 0"),
+    ],
+)
+def test_melodies_that_no_one_can_sing_are_refused(notes, message):
+    with pytest.raises(ValueError, match=message):
+        melody_on_grid(notes)
+
+
+def test_silence_and_an_impossible_pickup_make_no_plan():
+    silence = np.full(8, -1, dtype=np.int16)
+    with pytest.raises(ValueError, match="it is silent"):
+        melody_plan(silence, np.zeros(8, dtype=bool), 0)
+    with pytest.raises(ValueError, match="a pickup of 0 to 3"):
+        melody_plan(*melody_on_grid(SCALE), 0, pickup=4)
+
+
+# --- what a plan is worth ---
+
+
+def test_plans_have_probabilities():
+    plans = [piece.plan for piece in chorale_training.pieces()["train"]]
+    counts = PlanCounts.fit(plans[:150], strength=1.0)
+    costs = [counts.cost(plan) for plan in plans]
+    assert min(costs) > 0
+    assert np.mean(costs[:150]) < np.mean(costs[150:])
+    # Of two ways to end a plan of two steps and of all longer ones: no more than 1 together.
+    two = [plan_of(2, position=np.array([0, 1], dtype=np.int16), fermatas=np.array([False, held])) for held in (0, 1)]
+    assert sum(np.exp(-counts.cost(plan)) for plan in two) < 1
+
+
+def test_a_plan_that_was_counted_often_costs_little():
+    counts = PlanCounts.fit([plan_of(8)] * 1000, strength=0.01)
+    assert counts.cost(plan_of(8)) < 0.01
+    assert counts.cost(plan_of(8, tonic=3)) > 5
+    with pytest.raises(ValueError, match="a strength above 0"):
+        PlanCounts.fit([plan_of(8)], 0)
+    with pytest.raises(ValueError, match="plans and a strength"):
+        PlanCounts.fit([], 1)

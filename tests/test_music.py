@@ -240,6 +240,11 @@ def file_of(track: bytes, kind: int = 1, tracks: int = 1, division: int = 480) -
 END = b"\x00\xff\x2f\x00"
 
 
+def tracks_of(track: bytes, count: int) -> bytes:
+    chunk = b"MTrk" + struct.pack(">I", len(track)) + track
+    return b"MThd" + struct.pack(">IHHh", 6, 1, count, 480) + count * chunk
+
+
 def test_what_other_programs_write():
     # Format 0, two channels and drums, running status, velocity 0 for a release, a note never released.
     track = b"\x00\x90\x3c\x40\x00\x99\x24\x40\x00\x91\x30\x40\x83\x60\x90\x3c\x00\x00\x3e\x40\x83\x60\xff\x2f\x00"
@@ -280,11 +285,29 @@ def test_a_cut_file_is_refused_wherever_it_is_cut():
         (file_of(b"\x00\x90\x3c\x40\xff\xff\xff\x7f\x80\x3c\x40" + END, division=1), "86400 quarter notes"),
         (file_of(b"\xff" * 60_000), "whole standard MIDI file"),
         (bytes(200_000), "at most 131072 bytes"),
+        # A tempo of zero, ten thousand tracks, a note without a status, and one in the running status of nothing.
+        (file_of(b"\x00\xff\x51\x03\x00\x00\x00\x00\x90\x3c\x40\x60\x80\x3c\x40" + END), "a tempo was wanted"),
+        (tracks_of(b"\x00\x90\x3c\x40\x60\x80\x3c\x40" + END, 10_000), "at most 131072 bytes"),
+        (tracks_of(b"", 10_000), "the piece is empty"),
+        (file_of(b"\x00\xff\x01\x00\x00\x3c\x40" + END), "whole standard MIDI file"),
     ],
 )
 def test_hostile_files_are_refused(content, message):
     with pytest.raises(ValueError, match=message):
         midi.read(content)
+
+
+def test_time_does_not_run_backwards():
+    # A time of MIDI cannot be negative: its largest number is 0x0FFFFFFF, and a longer one is no number.
+    with pytest.raises(ValueError, match="wanted"):
+        midi.read(file_of(b"\xff\xff\xff\xff\xff\x7f\x90\x3c\x40" + END))
+    with pytest.raises(ValueError, match="start from 0"):
+        midi.write([Note(60, -1, 1)])
+
+
+def test_a_file_of_an_hour_is_read():
+    notes = [Note(60, 60.0 * minute, 60.0) for minute in range(60)]
+    assert midi.read(midi.write(notes, tempo=60)).notes == tuple(notes)
 
 
 def test_a_large_file_is_not_read_to_its_end(tmp_path):

@@ -1,3 +1,4 @@
+import base64
 import io
 import re
 from xml.etree import ElementTree
@@ -84,7 +85,42 @@ def test_a_player_that_is_too_large_is_refused(monkeypatch):
         show.audio(TONE, RATE, "t")
 
 
+# Files
+
+
+def test_a_file_is_behind_a_link_that_says_what_it_is():
+    made = show.download(b"MThd", "my chorale.mid")
+    assert repr(made) == "File: my chorale.mid (4 bytes)"
+    page = made._repr_html_()
+    assert 'download="my chorale.mid"' in page and "Download my chorale.mid (0.0 kB)" in page
+    assert f'href="data:audio/midi;base64,{base64.b64encode(b"MThd").decode()}"' in page
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        (b"", "a.mid", "1 to 200000 bytes"),
+        (bytes(200_001), "a.mid", "1 to 200000 bytes"),
+        (b"x", "a.exe", "a file name"),
+        (b"x", "mid", "a file name"),
+        (b"x", "up/a.mid", "a file name"),
+        (b"x", 'a".mid', "a file name"),
+    ],
+)
+def test_files_that_are_refused(content, name, message):
+    with pytest.raises(ValueError, match=message):
+        show.download(content, name)
+
+
 # The score
+
+
+def test_chord_symbols_stand_under_the_bar_that_has_them():
+    options = excerpt("bwv269", 52)
+    score = show.score(**options, chords={0: "G", 20: "A<7"}, alt="with chords")
+    assert score.svg.count('class="harm"') == 2
+    assert "A&lt;7" in score.svg
+    assert "harm" not in show.score(**options, alt="without").svg
 
 
 def test_a_score_is_a_picture_with_a_description():

@@ -1,9 +1,9 @@
 """Voices on a grid written as a score, in the format of the Music Encoding Initiative, which verovio engraves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 import numpy.typing as npt
@@ -81,6 +81,7 @@ def to_mei(
     steps_per_quarter: int = 4,
     beats_per_bar: float = 4,
     fifths: int = 0,
+    chords: Mapping[int, str] | None = None,
 ) -> str:
     """Write voices as a score: one voice on one staff, more on two, the upper half above.
 
@@ -92,6 +93,7 @@ def to_mei(
         steps_per_quarter: 1, 2 or 4.
         beats_per_bar: quarter notes in a bar, whole, 1 to 12.
         fifths: the key signature, -7 to 7: sharps above zero, flats below.
+        chords: chord symbols to stand below the staves, by their step.
 
     Returns:
         The MEI document.
@@ -130,7 +132,8 @@ def to_mei(
     for staff in staves:
         _mark_accidentals(staff, edges, fifths)
     origins = [edge - int(place[bar]) * unit for edge, bar in zip(edges, bars[:-1], strict=False)]
-    measures = [_measure(staves, number, edges, origins) for number in range(len(bars) - 1)]
+    symbols = {step * unit: symbol for step, symbol in (chords or {}).items()}
+    measures = [_measure(staves, number, edges, origins, symbols) for number in range(len(bars) - 1)]
     return _document(staves, measures, int(beats_per_bar), fifths)
 
 
@@ -191,7 +194,11 @@ def _mark_accidentals(staff: Sequence[Sequence[_Sign]], edges: Sequence[int], fi
 
 
 def _measure(
-    staves: Sequence[Sequence[Sequence[_Sign]]], number: int, edges: Sequence[int], origins: Sequence[int]
+    staves: Sequence[Sequence[Sequence[_Sign]]],
+    number: int,
+    edges: Sequence[int],
+    origins: Sequence[int],
+    symbols: Mapping[int, str],
 ) -> str:
     begin, end = edges[number], edges[number + 1]
     parts = []
@@ -201,6 +208,10 @@ def _measure(
             inside = [sign for sign in signs if begin <= sign.begin < end]
             parts.append(f'<layer n="{layer}">{_beamed(inside, origins[number])}</layer>')
         parts.append("</staff>")
+    for place, symbol in symbols.items():
+        if begin <= place < end:
+            beat = 1 + (place - origins[number]) / 4
+            parts.append(f'<harm staff="{len(staves)}" tstamp="{beat:g}" place="below">{escape(symbol)}</harm>')
     short = ' metcon="false"' if begin > origins[number] else ""
     first = 0 if edges[0] > origins[0] else 1
     return f'<measure n="{number + first}"{short}>{"".join(parts)}</measure>'

@@ -5,7 +5,7 @@ import hashlib
 import html
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -205,6 +205,48 @@ def audio(samples: npt.ArrayLike, rate: int, title: str) -> Player:
 
 
 @dataclass(frozen=True)
+class Download:
+    """A file in the page, behind a link.
+
+    Attributes:
+        name: under which it is saved.
+        content: its bytes.
+        kind: its media type.
+    """
+
+    name: str
+    content: bytes
+    kind: str
+
+    def __repr__(self) -> str:
+        return f"File: {self.name} ({len(self.content):,} bytes)"
+
+    def _repr_html_(self) -> str:
+        name = html.escape(self.name, quote=True)
+        source = f"data:{self.kind};base64," + base64.b64encode(self.content).decode()
+        return f'<p><a download="{name}" href="{source}">Download {name} ({len(self.content) / 1000:.1f} kB)</a></p>'
+
+
+def download(content: bytes, name: str) -> Download:
+    """A link that saves a file; the file is in the page, so the link works wherever the page is shown.
+
+    Args:
+        content: at least one byte, at most 200 kB.
+        name: of a MIDI or text file, with its ending and without a folder: ``chorale.mid``.
+
+    Raises:
+        ValueError: no content or too much, or another name.
+    """
+    kinds = {"mid": "audio/midi", "txt": "text/plain", "json": "application/json", "csv": "text/csv"}
+    ending = name.rpartition(".")[2]
+    if not re.fullmatch(r"[\w. -]+\.\w+", name) or ending not in kinds:
+        raise ValueError(f"a file name that ends in .{', .'.join(kinds)} was wanted; {name!r} was given")
+    if not 0 < len(content) <= MAX_PLAYER_BYTES:
+        raise ValueError(f"1 to {MAX_PLAYER_BYTES} bytes were wanted; {len(content)} were given")
+    return Download(name, content, kinds[ending])
+
+
+@dataclass(frozen=True)
 class Score:
     """An engraved score.
 
@@ -233,6 +275,7 @@ def score(
     steps_per_quarter: int = 4,
     beats_per_bar: float = 4,
     fifths: int = 0,
+    chords: Mapping[int, str] | None = None,
 ) -> Score:
     """Engrave voices on a grid as a score: one voice on one staff, more on two.
 
@@ -245,6 +288,7 @@ def score(
         steps_per_quarter: 1, 2 or 4.
         beats_per_bar: quarter notes in a bar, whole, 1 to 12.
         fifths: the key signature, -7 to 7: sharps above zero, flats below.
+        chords: chord symbols to stand below the staves, by their step.
 
     Returns:
         The score, about as wide as a column of text.
@@ -262,6 +306,7 @@ def score(
         steps_per_quarter=steps_per_quarter,
         beats_per_bar=beats_per_bar,
         fifths=fifths,
+        chords=chords,
     )
     verovio.enableLog(verovio.LOG_ERROR)
     engraver = verovio.toolkit()

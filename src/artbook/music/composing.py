@@ -1,6 +1,6 @@
 """Chorales drawn from the chorale model: free, continued, or laid under a melody (chapter ``composing``)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,20 +8,23 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from artbook.data.chorales import VOICES
-from artbook.data.keyboard import is_whole
+from artbook.data.chorales import REST, STEPS_PER_QUARTER, VOICES
+from artbook.data.keyboard import is_whole, voice_runs
 from artbook.music.chorale_model import ORDER, ChoraleModel, sounding
 from artbook.music.chorale_tokens import (
     BEAT,
     HOLD,
     LOWEST,
     MATCHES,
+    MAX_STEPS,
     OLDEST,
     VOCABULARY,
     Plan,
     Whole,
+    to_tokens,
     to_voices,
 )
+from artbook.music.piano_roll import Note, check_notes
 from artbook.music.sampling import draw
 from artbook.nn.transformer import compiled
 
@@ -77,7 +80,7 @@ def compose(
         top_p: of the nucleus, above 0 and at most 1.
         seed: of the draw, zero or more.
         steer: after every beat keep the pieces that led well to the tokens given, and copy them over the others: a
-            particle filter (Doucet and Johansen 2009). All plans are one then, and all pieces tries at it.
+            particle filter (Doucet and Johansen 2008). All plans are one then, and all pieces tries at it.
 
     Returns:
         The pieces. A note that is free stays within ``RANGES``.
@@ -112,6 +115,126 @@ def compose(
         Composition(plan, tokens[row, : plan.length], costs[row, : plan.length].astype(np.float64))
         for row, plan in enumerate(plans)
     ]
+
+
+def melody_on_grid(notes: Iterable[Note]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.bool_]]:
+    """A melody on the grid of sixteenths, to be sung by the soprano.
+
+    Args:
+        notes: of one voice, in any order; their times are rounded to sixteenths.
+
+    Returns:
+        MIDI numbers, -1 for a rest, int16 (T,), and where a note begins, bool (T,); T is a whole number of beats.
+
+    Raises:
+        ValueError: no notes, impossible ones, two at once, one outside the soprano's range, or more than ``MAX_STEPS``
+            sixteenths.
+    """
+    checked = sorted(check_notes(notes), key=lambda note: note.start)
+    low, high = RANGES[0]
+    for note in checked:
+        if not low <= note.pitch <= high:
+            raise ValueError(f"a melody that a soprano can sing, MIDI {low} to {high}, was wanted; {note} was given")
+    begins = [round(note.start * STEPS_PER_QUARTER) for note in checked]
+    ends = [max(b + 1, round((n.start + n.duration) * STEPS_PER_QUARTER)) for b, n in zip(begins, checked, strict=True)]
+    if max(ends) > MAX_STEPS:
+        raise ValueError(f"a melody of at most {MAX_STEPS} sixteenths was wanted; it has {max(ends)}")
+    for end, begin, note in zip(ends, begins[1:], checked[1:], strict=False):
+        if begin < end:
+            raise ValueError(f"one note at a time was wanted; {note} begins before the note before it has ended")
+    length = -(-max(ends) // BEAT) * BEAT
+    pitches, onsets = np.full(length, REST, dtype=np.int16), np.zeros(length, dtype=bool)
+    for begin, end, note in zip(begins, ends, checked, strict=True):
+        pitches[begin:end], onsets[begin] = note.pitch, True
+    return pitches, onsets
+
+
+def melody_plan(
+    pitches: npt.ArrayLike,
+    onsets: npt.ArrayLike,
+    tonic: int,
+    minor: bool = False,
+    beats_per_bar: int = 4,
+    pickup: int = 0,
+) -> Plan:
+    """A plan for a melody: a phrase ends with every note of two beats or more, and with the last one.
+
+    Args:
+        pitches: as ``melody_on_grid`` returns them.
+        onsets: the same.
+        tonic: pitch class of the tonic, 0 (C) to 11.
+        minor: whether the key is a minor one.
+        beats_per_bar: quarter notes in a bar.
+        pickup: quarter notes before the first bar line, below ``beats_per_bar``.
+
+    Raises:
+        ValueError: these are no melody, or an argument is out of range.
+    """
+    voice, begins = np.asarray(pitches), np.asarray(onsets)
+    if not is_whole(pickup, 0, max(0, beats_per_bar - 1)):
+        raise ValueError(f"a pickup of 0 to {beats_per_bar - 1} beats was wanted; {pickup!r} was given")
+    notes = [run for run in voice_runs(voice[:, None], begins[:, None])[0] if run[2] >= 0]
+    if not notes:
+        raise ValueError("a melody with at least one note was wanted; it is silent")
+    fermatas = np.zeros(len(voice), dtype=bool)
+    for begin, end, _ in notes:
+        fermatas[begin:end] = end - begin >= 2 * BEAT or end == notes[-1][1]
+    bar = beats_per_bar * BEAT
+    position = (np.arange(len(voice)) + (bar - pickup * BEAT) % bar) % bar
+    return Plan(tonic, minor, beats_per_bar, position.astype(np.int16), fermatas)
+
+
+def soprano_given(pitches: npt.ArrayLike, onsets: npt.ArrayLike, plan: Plan) -> Whole:
+    """What ``compose`` takes as given when the soprano is settled and the other voices are free.
+
+    Args:
+        pitches: of the soprano, MIDI numbers, -1 for a rest, whole, (T,).
+        onsets: where its notes begin, bool (T,).
+        plan: T steps long.
+
+    Returns:
+        int32 (T, 4).
+
+    Raises:
+        ValueError: as in ``chorale_tokens.to_tokens``.
+    """
+    voices = np.full((plan.length, len(VOICES)), REST, dtype=np.int16)
+    begins = np.zeros(voices.shape, dtype=bool)
+    voices[:, 0], begins[:, 0] = pitches, onsets
+    given = np.full(voices.shape, FREE, dtype=np.int32)
+    given[:, 0] = to_tokens(voices, begins, plan)[:, 0]
+    return given
+
+
+def harmonise(
+    model: ChoraleModel,
+    plan: Plan,
+    given: npt.ArrayLike,
+    *,
+    tries: int = 32,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    seed: int = 0,
+) -> Composition:
+    """Lay three voices under a melody: many tries side by side, steered by the melody, of which the likeliest is kept.
+
+    Args:
+        model: built.
+        plan: of the piece.
+        given: as ``soprano_given`` makes it; more voices or an opening may be settled too.
+        tries: how many, at least 1.
+        temperature: as in ``compose``.
+        top_p: as in ``compose``.
+        seed: as in ``compose``.
+
+    Raises:
+        ValueError: as in ``compose``, or there are no tries.
+    """
+    if not is_whole(tries, 1, 10**4):
+        raise ValueError(f"at least one try was wanted; {tries!r} was given")
+    options = {"temperature": temperature, "top_p": top_p, "seed": seed}
+    written = compose(model, [plan] * tries, [given] * tries, steer=True, **options)
+    return min(written, key=lambda composition: composition.costs.sum())
 
 
 def _out_of_range(plan: Plan) -> npt.NDArray[np.float32]:
@@ -201,10 +324,10 @@ def _hints(tokens: Tensor, run: Tensor, now: Tensor, frames: Tensor) -> tuple[Te
     same = ops.all(tokens == last[:, None], axis=-1) & (frames < now - 1) & (frames >= BEAT)
     run = ops.where(same, ops.pad(run[:, :-1], ((0, 0), (1, 0))) + 1, 0)
     # Of equally long matches, the latest.
-    best = ops.cast(ops.argmax(run * len(frames) + frames, axis=1), "int32")
+    best = ops.cast(ops.argmax(run * frames.shape[0] + frames, axis=1), "int32")
     longest = ops.take_along_axis(run, best[:, None], axis=1)
     level = ops.sum(ops.cast(longest >= ops.convert_to_tensor(MATCHES), "int32"), axis=1, keepdims=True)
-    index = ops.minimum(best + 1, len(frames) - 1)[:, None, None]
+    index = ops.minimum(best + 1, frames.shape[0] - 1)[:, None, None]
     following = ops.take_along_axis(tokens, ops.broadcast_to(index, (len(tokens), 1, len(VOICES))), axis=1)[:, 0]
     return run, ops.concatenate([ops.where(level > 0, following, 0), level], axis=-1)
 

@@ -89,7 +89,7 @@ def read(source: Path | str | bytes) -> Notes:
         The notes and the tempo.
 
     Raises:
-        ValueError: it is too large, cut short, no such file, lasts longer than a day, or has no notes.
+        ValueError: it is too large, cut short, no such file, lasts longer than a day, has no notes, or a tempo of zero.
         OSError: the path cannot be read.
     """
     content = source if isinstance(source, bytes) else _read_bounded(Path(source))
@@ -106,7 +106,9 @@ def read(source: Path | str | bytes) -> Notes:
     parts = [part for track in file.tracks for part in _parts(track, file.ticks_per_beat)]
     notes = [Note(n.pitch, n.start, n.duration, voice, n.velocity) for voice, part in enumerate(parts) for n in part]
     tempi = [message.tempo for track in file.tracks for message in track if message.type == "set_tempo"]
-    tempo = next((mido.tempo2bpm(each) for each in tempi if each), 120.0)
+    if 0 in tempi:
+        raise ValueError("a tempo was wanted; the file sets one of no time at all to a quarter note")
+    tempo = mido.tempo2bpm(tempi[0]) if tempi else 120.0
     return Notes(tuple(sorted(check_notes(notes), key=lambda note: (note.start, note.voice, -note.pitch))), tempo)
 
 
