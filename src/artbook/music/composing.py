@@ -328,7 +328,7 @@ def _hints(tokens: Tensor, run: Tensor, now: Tensor, frames: Tensor) -> tuple[Te
     longest = ops.take_along_axis(run, best[:, None], axis=1)
     level = ops.sum(ops.cast(longest >= ops.convert_to_tensor(MATCHES), "int32"), axis=1, keepdims=True)
     index = ops.minimum(best + 1, frames.shape[0] - 1)[:, None, None]
-    following = ops.take_along_axis(tokens, ops.broadcast_to(index, (len(tokens), 1, len(VOICES))), axis=1)[:, 0]
+    following = ops.take_along_axis(tokens, ops.broadcast_to(index, (tokens.shape[0], 1, len(VOICES))), axis=1)[:, 0]
     return run, ops.concatenate([ops.where(level > 0, following, 0), level], axis=-1)
 
 
