@@ -210,6 +210,23 @@ def test_players_play(visit: Visit, site: Path) -> None:
 
 
 @pytest.mark.parametrize("visit", ["desktop"], indirect=True)
+def test_listening_tests_answer_to_the_keyboard(visit: Visit, site: Path) -> None:
+    asking = [name for name in PAGES if soup_of(site, name).find("form", class_="listening-test")]
+    assert asking
+    for name in asking:
+        visit.go(f"{name}.html")
+        form = visit.page.locator("form.listening-test")
+        form.locator("input").first.focus()
+        visit.page.keyboard.press("Space")
+        form.locator("button").focus()
+        visit.page.keyboard.press("Enter")
+        told = form.locator("[role=status]").inner_text()
+        assert re.match(r"[01] of 1 right", told)
+        assert told.count("not answered") == form.locator("fieldset").count() - 1
+    assert visit.complaints == []
+
+
+@pytest.mark.parametrize("visit", ["desktop"], indirect=True)
 def test_pages_can_be_opened_from_the_disk(visit: Visit, site: Path) -> None:
     visit.address = "file://"
     for name in [TOC["root"], *BOOK.chapters]:
