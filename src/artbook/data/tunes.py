@@ -22,6 +22,7 @@ from artbook.data.store import Arrays, cached_arrays
 
 COLLECTIONS = ("oneills1850", "airdsAirs", "ryansMammoth")
 MODES = ("major", "minor", "mixolydian", "dorian", "phrygian", "lydian")
+METRES = ((2, 2), (2, 4), (3, 2), (3, 4), (3, 8), (4, 4), (6, 4), (6, 8), (9, 8), (12, 8))
 SPLITS = ("train", "valid", "test")
 TICKS_PER_QUARTER = 48
 # The lengths that a note can have, in ticks; what else occurs, in thirty tunes or so, is rare enough to be left out.
@@ -31,14 +32,13 @@ REST = -1
 SHARED_STEPS = 24
 
 # Raise it when the reading changes, so that no older cache is taken for the new one.
-_READER_VERSION = 1
+_READER_VERSION = 2
 _CORPUS = "music21/corpus/"
 _SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _FIFTHS = {letter: place - 1 for place, letter in enumerate("FCGDAEB")}
 _ALTERATIONS = {"^": 1, "^^": 2, "=": 0, "_": -1, "__": -2}
 # How many signs the key signature has more than that of the major key on the same tonic.
 _MODE_SIGNS = {"major": 0, "minor": -3, "mixolydian": -1, "dorian": -2, "phrygian": -4, "lydian": 1}
-_METRES = {"C": (4, 4), "C|": (2, 2)}
 # What a whole note is divided into while a tune is read: it can be halved ten times and divided by three thrice.
 _WHOLE = 2**10 * 3**3
 _JUMP = re.compile(r"[!\"][^A-Za-z]*(D\.? ?[CS]\b|segno|coda|fine)", re.IGNORECASE)
@@ -51,7 +51,7 @@ class Tune:
     Attributes:
         name: its collection, file and number there: ``airdsAirs/book1/2``.
         title: its first title.
-        metre: beats in a bar and the beat's part of a whole note: (6, 8).
+        metre: beats in a bar and the beat's part of a whole note, one of ``METRES``: (6, 8).
         fifths: its key signature: sharps above zero, flats below.
         mode: one of ``MODES``.
         pitches: MIDI numbers, int8 ``(N,)``, -1 for a rest.
@@ -238,13 +238,10 @@ def _header(text: str) -> tuple[dict[str, str], str]:
 
 
 def _metre(text: str) -> tuple[int, int]:
-    if found := re.fullmatch(r"(\d+)/(\d+)", text):
-        metre = int(found[1]), int(found[2])
-        if 1 <= metre[0] <= 12 and metre[1] in (2, 4, 8):
-            return metre
-    if text in _METRES:
-        return _METRES[text]
-    raise ValueError(f"the metre {text!r}")
+    named = {"C": (4, 4), "C|": (2, 2)} | {f"{beats}/{unit}": (beats, unit) for beats, unit in METRES}
+    if text not in named:
+        raise ValueError(f"the metre {text!r}")
+    return named[text]
 
 
 def _unit(text: str | None, metre: tuple[int, int]) -> int:
