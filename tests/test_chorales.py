@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from music21 import corpus
 
-from artbook.data import chorales
+from artbook.data import chorales, package_files
 from artbook.data.chorales import REST, VOICES, NotFourVoicesError, load, read_score
 from artbook.data.keyboard import to_roll
 from artbook.data.manifest import corpus as entry_of
@@ -310,10 +310,10 @@ def corpus_folder():
 
 
 def test_other_bytes_than_those_of_the_manifest_are_refused(empty_cache, monkeypatch):
-    monkeypatch.setattr(chorales, "_installed_scores", lambda: {"bwv1.6.mxl": b"other"})
-    monkeypatch.setattr(chorales, "fetch", lambda source: empty_cache.parent / source.file)
-    monkeypatch.setattr(chorales, "contents", lambda archive, under: {under + "bwv1.6.mxl": b"others again"})
-    with pytest.raises(ValueError, match="its scores have the digest"):
+    monkeypatch.setattr(package_files, "installed_files", lambda *_: {"bwv1.6.mxl": b"other"})
+    monkeypatch.setattr(package_files, "fetch", lambda source: empty_cache.parent / source.file)
+    monkeypatch.setattr(package_files, "contents", lambda archive, under: {under + "bwv1.6.mxl": b"others again"})
+    with pytest.raises(ValueError, match="its files have the digest"):
         load()
     assert not list(empty_cache.rglob("*"))
 
@@ -321,15 +321,15 @@ def test_other_bytes_than_those_of_the_manifest_are_refused(empty_cache, monkeyp
 def test_the_pinned_wheel_serves_where_the_installed_scores_differ(empty_cache, monkeypatch):
     folder = corpus_folder()
     inside = {f"music21/corpus/bach/{path.name}": path.read_bytes() for path in folder.iterdir() if path.is_file()}
-    monkeypatch.setattr(chorales, "_installed_scores", dict)
-    monkeypatch.setattr(chorales, "fetch", lambda source: empty_cache / source.file)
-    monkeypatch.setattr(chorales, "contents", lambda archive, under: inside)
+    monkeypatch.setattr(package_files, "installed_files", lambda *_: {})
+    monkeypatch.setattr(package_files, "fetch", lambda source: empty_cache / source.file)
+    monkeypatch.setattr(package_files, "contents", lambda archive, under: inside)
     assert len(chorales._scores(entry_of("music21"))) == 410
 
 
 def test_without_music21_there_are_no_installed_scores(monkeypatch):
-    monkeypatch.setattr(chorales.importlib.util, "find_spec", lambda name: None)
-    assert chorales._installed_scores() == {}
+    monkeypatch.setattr(package_files.importlib.util, "find_spec", lambda name: None)
+    assert package_files.installed_files("music21/corpus/bach/", ["*"]) == {}
 
 
 def test_the_cache_holds_what_was_read(read, empty_cache, monkeypatch):

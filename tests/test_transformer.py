@@ -243,6 +243,75 @@ def test_a_compiled_function_sees_new_weights(model):
     assert float(program(x)[0, 0]) == 12
 
 
+# --- relative positions ---
+
+
+@pytest.fixture(scope="module")
+def relative():
+    return roughened(language_model(V, T, D, DEPTH, HEADS, reach=4), seed=1)
+
+
+def test_relative_positions_cost_a_number_a_distance_a_head(relative):
+    assert relative.count_params() == V * D + DEPTH * (12 * D**2 + 13 * D + 5 * HEADS) + 2 * D
+
+
+def test_the_cache_changes_nothing_with_relative_positions(relative, tokens):
+    full = logits(relative, tokens)
+    cache = relative.empty_cache(len(tokens))
+    for place in range(T):
+        step, cache = relative.step(tokens[:, place], place, cache)
+        np.testing.assert_allclose(ops.convert_to_numpy(step), full[:, place], atol=1e-4)
+
+
+def test_a_score_depends_on_the_distance_alone(relative):
+    places = np.arange(T)
+    bias = ops.convert_to_numpy(relative.blocks[0]._bias(ops.convert_to_tensor(places[:, None] - places)))
+    assert bias.shape == (HEADS, T, T)
+    np.testing.assert_array_equal(bias[:, 3:, 3:], bias[:, :-3, :-3])
+    learned = ops.convert_to_numpy(relative.blocks[0].distances)
+    for lag in range(T):
+        np.testing.assert_array_equal(bias[:, lag, 0], learned[min(lag, 4)])
+
+
+def test_the_same_notes_later_get_the_same_answers_if_nothing_else_is_seen():
+    rng = np.random.default_rng(7)
+    query, key, value = (rng.normal(size=(T, D)).astype(np.float32) for _ in range(3))
+    table = rng.normal(size=5).astype(np.float32)
+    lags = np.arange(T)[:, None] - np.arange(T)
+    bias = table[np.clip(lags, 0, 4)]
+    early = ops.convert_to_numpy(attend(query[:6], key[:6], value[:6], lags[:6, :6] >= 0, bias[:6, :6]))
+    moved = [np.concatenate([each[6:], each[:6]]) for each in (query, key, value)]
+    seen = (lags >= 0) & ((np.arange(T) >= 6) | (np.arange(T)[:, None] < 6))
+    late = ops.convert_to_numpy(attend(*moved, seen, bias))[6:]
+    np.testing.assert_allclose(late, early, atol=1e-5)
+
+
+def test_it_reads_more_than_its_length(relative):
+    long = np.random.default_rng(8).integers(V, size=(1, 3 * T)).astype(np.int32)
+    assert logits(relative, long).shape == (1, 3 * T, V)
+
+
+def test_sampling_with_relative_positions_equals_choosing_from_the_full_pass(relative):
+    sampled = generate(relative, np.array([[1, 2], [3, 4]]), T - 2, temperature=0.0)
+    for place in range(2, T):
+        np.testing.assert_array_equal(sampled[:, place], logits(relative, sampled)[:, place - 1].argmax(axis=1))
+
+
+def test_a_relative_model_is_saved_and_loaded(relative, tokens, tmp_path):
+    relative.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert loaded.get_config()["reach"] == 4
+    np.testing.assert_array_equal(logits(loaded, tokens), logits(relative, tokens))
+
+
+def test_every_distance_within_reach_has_a_gradient(relative):
+    inputs = np.random.default_rng(9).integers(V, size=(2, T)).astype(np.int32)
+    gradients = keras_gradients(relative, lambda output, _: ops.mean(output**2), inputs, np.zeros(1))
+    for variable, gradient in zip(relative.trainable_variables, gradients, strict=True):
+        if variable.path.endswith("distances"):
+            assert (np.abs(gradient) > 1e-7).all()
+
+
 # --- what is refused ---
 
 
@@ -256,6 +325,8 @@ def test_a_compiled_function_sees_new_weights(model):
         ({"width": 9}, "a width that 2 heads divide was wanted; 9"),
         ({"dropout": 1.0}, "a dropout from 0 to below 1"),
         ({"dropout": float("nan")}, "a dropout from 0 to below 1"),
+        ({"reach": 0}, "reach: a whole number from 1"),
+        ({"reach": 4, "causal": False}, "a causal model was wanted for relative positions"),
     ],
 )
 def test_a_model_that_cannot_be_is_refused(change, message):

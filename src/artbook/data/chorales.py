@@ -5,8 +5,6 @@ key and time signatures, fermatas, repeats and first and second endings. Reading
 seconds; the arrays are then cached.
 """
 
-import hashlib
-import importlib.util
 import io
 import json
 import re
@@ -24,9 +22,9 @@ from xml.etree import ElementTree
 import numpy as np
 import numpy.typing as npt
 
-from artbook.data.fetch import contents, fetch
 from artbook.data.keyboard import to_roll
 from artbook.data.manifest import Corpus, corpus
+from artbook.data.package_files import package_files
 from artbook.data.store import Arrays, cached_arrays
 
 VOICES = ("Soprano", "Alto", "Tenor", "Bass")
@@ -37,7 +35,7 @@ SPLITS = ("train", "valid", "test")
 # Raise it when the reading changes, so that no older cache is taken for the new one.
 _READER_VERSION = 4
 _CORPUS = "music21/corpus/bach/"
-_SUFFIXES = (".mxl", ".xml")
+_PATTERNS = ("*.mxl", "*.xml")
 _SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 Element = ElementTree.Element
@@ -210,30 +208,8 @@ def load() -> Chorales:
 
 
 def _scores(source: Corpus) -> dict[str, bytes]:
-    """The bytes of each Bach score by file name: the installed music21's if they are those of the manifest."""
-    scores = _installed_scores()
-    if content_digest(scores) != source.content_sha256:
-        inside = contents(fetch(source), _CORPUS)
-        scores = {Path(name).name: content for name, content in inside.items() if name.endswith(_SUFFIXES)}
-        found = content_digest(scores)
-        if found != source.content_sha256:
-            raise ValueError(f"{source.file}: its scores have the digest {found}; wanted {source.content_sha256}")
-    return scores
-
-
-def _installed_scores() -> dict[str, bytes]:
-    # find_spec does not import music21, which would take half a second.
-    spec = importlib.util.find_spec("music21")
-    if spec is None or spec.origin is None:
-        return {}
-    folder = Path(spec.origin).parent.parent / _CORPUS
-    return {path.name: path.read_bytes() for path in folder.glob("*") if path.name.endswith(_SUFFIXES)}
-
-
-def content_digest(contents: Mapping[str, bytes]) -> str:
-    """One SHA-256 over the sorted names and the SHA-256 of each content, in hexadecimal."""
-    lines = (f"{name} {hashlib.sha256(contents[name]).hexdigest()}\n" for name in sorted(contents))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    """The bytes of each Bach score by file name."""
+    return package_files(source, _CORPUS, _PATTERNS)
 
 
 def _read_all(scores: Mapping[str, bytes]) -> Chorales:

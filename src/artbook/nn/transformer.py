@@ -2,7 +2,9 @@
 
 The chapter ``attention`` builds the block by hand and holds it against this one. The architecture is GPT-2's
 (Radford et al. 2019): layer normalisation before each part, biases everywhere, the tanh form of the GELU,
-learned positions, and an output that shares the token embedding's weights.
+learned positions, and an output that shares the token embedding's weights. With a ``reach`` the positions are
+relative instead: to each score is added a learned number for the distance (Shaw et al. 2018, in the form of
+Raffel et al. 2020; chapter ``longer-forms``).
 """
 
 from collections.abc import Callable
@@ -20,8 +22,10 @@ Tensor = Any
 Memory = tuple[Tensor, Tensor]
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = None) -> Tensor:
-    """Scaled dot-product attention (Vaswani et al. 2017): softmax(QKᵀ / √d) V.
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = None, bias: Tensor | None = None
+) -> Tensor:
+    """Scaled dot-product attention (Vaswani et al. 2017): softmax(QKᵀ / √d + bias) V.
 
     Args:
         query: (..., queries, d).
@@ -29,6 +33,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = N
         value: (..., keys, v).
         allowed: bool, broadcast to (..., queries, keys): which keys a query may look at, at least one each;
             left out, all.
+        bias: what is added to the scores, broadcast to (..., queries, keys); left out, nothing.
 
     Returns:
         For every query the mean of the values, weighted by attention, (..., queries, v).
@@ -42,6 +47,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = N
             f"{tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)} were given"
         )
     scores = ops.matmul(query, ops.swapaxes(key, -1, -2)) / float(query.shape[-1]) ** 0.5
+    if bias is not None:
+        scores = scores + bias
     if allowed is not None:
         scores = ops.where(allowed, scores, ops.cast(-1e9, scores.dtype))
     return ops.matmul(ops.softmax(scores), value)
@@ -59,17 +66,28 @@ class TransformerBlock(keras.layers.Layer):
         hidden: h, the hidden units of the dense network, 4d as a rule.
         causal: whether a place sees only itself and what came before.
         dropout: the share of each part's output that is silenced in a training step, from 0 to below 1.
+        reach: if given, each head adds to its scores a learned number for every distance from 0 to ``reach``;
+            what is farther counts as ``reach``. At least 1, and the block is causal.
         **options: what every Keras layer takes, such as ``name``.
 
     Raises:
         ValueError: an argument is out of range; when it is built, the width is no multiple of ``heads``.
     """
 
-    def __init__(self, heads: int, hidden: int, causal: bool = True, dropout: float = 0.0, **options: Any) -> None:
+    def __init__(
+        self,
+        heads: int,
+        hidden: int,
+        causal: bool = True,
+        dropout: float = 0.0,
+        reach: int | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         _check_whole(heads=heads, hidden=hidden)
         _check_share(dropout)
-        self.heads, self.hidden, self.causal, self.dropout = heads, hidden, causal, dropout
+        _check_reach(reach, causal)
+        self.heads, self.hidden, self.causal, self.dropout, self.reach = heads, hidden, causal, dropout, reach
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the weights for inputs (batch, time, d)."""
@@ -83,6 +101,9 @@ class TransformerBlock(keras.layers.Layer):
         for layer in (self.norm_1, self.project, self.merge, self.norm_2, self.expand):
             layer.build((None, None, width))
         self.contract.build((None, None, self.hidden))
+        if self.reach is not None:
+            shape = (self.reach + 1, self.heads)
+            self.distances = self.add_weight(shape=shape, initializer="zeros", name="distances")
 
     def call(self, x: Tensor, training: bool | None = None) -> Tensor:
         """A whole sequence at once.
@@ -97,7 +118,8 @@ class TransformerBlock(keras.layers.Layer):
         query, key, value = self._split_heads(x)
         places = ops.arange(ops.shape(x)[1])
         seen = places[None, :] <= places[:, None] if self.causal else None
-        return self._finish(x, attend(query, key, value, seen), training)
+        bias = self._bias(places[:, None] - places[None, :])
+        return self._finish(x, attend(query, key, value, seen, bias), training)
 
     def step(self, x: Tensor, place: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
         """One place, given the keys and values of those before it.
@@ -113,13 +135,20 @@ class TransformerBlock(keras.layers.Layer):
         query, key, value = self._split_heads(x)
         keys = ops.slice_update(memory[0], (0, 0, place, 0), key)
         values = ops.slice_update(memory[1], (0, 0, place, 0), value)
-        seen = ops.arange(keys.shape[2]) <= place
-        return self._finish(x, attend(query, keys, values, seen), False), (keys, values)
+        places = ops.arange(keys.shape[2])
+        bias = self._bias(ops.cast(place, "int32") - places[None, :])
+        return self._finish(x, attend(query, keys, values, places <= place, bias), False), (keys, values)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
-        mine = {"heads": self.heads, "hidden": self.hidden, "causal": self.causal, "dropout": self.dropout}
-        return super().get_config() | mine
+        names = ("heads", "hidden", "causal", "dropout", "reach")
+        return super().get_config() | {name: getattr(self, name) for name in names}
+
+    def _bias(self, distance: Tensor) -> Tensor | None:
+        """What is added to the scores (heads, queries, keys) at distances (queries, keys)."""
+        if self.reach is None:
+            return None
+        return ops.transpose(ops.take(self.distances, ops.clip(distance, 0, self.reach), axis=0), (2, 0, 1))
 
     def _split_heads(self, x: Tensor) -> list[Tensor]:
         """Query, key and value, (batch, heads, time, d / heads) each."""
@@ -147,24 +176,30 @@ class LanguageModel(keras.Model):
         heads: int,
         causal: bool = True,
         dropout: float = 0.0,
+        reach: int | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         _check_whole(vocabulary=vocabulary, length=length, width=width, depth=depth, heads=heads)
         _check_width(width, heads)
         _check_share(dropout)
+        _check_reach(reach, causal)
         self.vocabulary, self.length, self.width, self.depth = vocabulary, length, width, depth
-        self.heads, self.causal, self.dropout = heads, causal, dropout
+        self.heads, self.causal, self.dropout, self.reach = heads, causal, dropout, reach
         self.embedding = keras.layers.Embedding(vocabulary, width, _small(), name="embedding")
-        self.places = keras.layers.Embedding(length, width, _small(), name="places")
+        if reach is None:
+            self.places = keras.layers.Embedding(length, width, _small(), name="places")
         self.silence = keras.layers.Dropout(dropout)
-        self.blocks = [TransformerBlock(heads, 4 * width, causal, dropout, name=f"block_{n}") for n in range(depth)]
+        self.blocks = [
+            TransformerBlock(heads, 4 * width, causal, dropout, reach, name=f"block_{n}") for n in range(depth)
+        ]
         self.norm = _normalisation("norm")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the weights for tokens (batch, time)."""
-        for layer in (self.embedding, self.places):
-            layer.build(input_shape)
+        self.embedding.build(input_shape)
+        if self.reach is None:
+            self.places.build(input_shape)
         for layer in (*self.blocks, self.norm):
             layer.build((None, None, self.width))
 
@@ -172,14 +207,13 @@ class LanguageModel(keras.Model):
         """The logits of every place.
 
         Args:
-            tokens: whole, (batch, time), time at most ``length``.
+            tokens: whole, (batch, time), time at most ``length``; with a ``reach``, of any length.
             training: whether dropout acts.
 
         Returns:
             (batch, time, vocabulary).
         """
-        x = self.embedding(tokens) + self.places(ops.arange(ops.shape(tokens)[1]))
-        x = self.silence(x, training=training)
+        x = self.silence(self._placed(tokens, ops.arange(ops.shape(tokens)[1])), training=training)
         for block in self.blocks:
             x = block(x, training=training)
         return self._logits(x)
@@ -212,7 +246,7 @@ class LanguageModel(keras.Model):
         """
         if not self.causal:
             raise ValueError("a causal model was wanted; in this one every place sees those that come later")
-        x = (self.embedding(tokens) + self.places(ops.convert_to_tensor(place, dtype="int32")))[:, None]
+        x = self._placed(tokens, ops.convert_to_tensor(place, dtype="int32"))[:, None]
         after = []
         for block, memory in zip(self.blocks, cache, strict=True):
             x, memory = block.step(x, place, memory)
@@ -221,8 +255,12 @@ class LanguageModel(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
-        names = ("vocabulary", "length", "width", "depth", "heads", "causal", "dropout")
+        names = ("vocabulary", "length", "width", "depth", "heads", "causal", "dropout", "reach")
         return super().get_config() | {name: getattr(self, name) for name in names}
+
+    def _placed(self, tokens: Tensor, places: Tensor) -> Tensor:
+        x = self.embedding(tokens)
+        return x + self.places(places) if self.reach is None else x
 
     def _logits(self, x: Tensor) -> Tensor:
         return ops.matmul(self.norm(x), ops.transpose(self.embedding.embeddings))
@@ -254,10 +292,12 @@ def language_model(
     heads: int,
     causal: bool = True,
     dropout: float = 0.0,
+    reach: int | None = None,
 ) -> LanguageModel:
     """A transformer over tokens; causal it is a small GPT-2, not causal a small BERT.
 
-    It has Vd + Td + depth (12 d² + 13 d) + 2d parameters, with vocabulary V, length T and width d.
+    It has Vd + Td + depth (12 d² + 13 d) + 2d parameters, with vocabulary V, length T and width d; with a reach R
+    it has depth · (R + 1) · heads for the distances instead of Td for the places.
 
     Args:
         vocabulary: how many tokens there are, at least 1.
@@ -268,6 +308,8 @@ def language_model(
         causal: whether a place sees only itself and what came before.
         dropout: the share that is silenced in training, of the embedding and of what each part of a block adds,
             from 0 to below 1.
+        reach: if given, positions are relative: each head of each block has a learned number for every distance
+            from 0 to ``reach``, and what is farther counts as ``reach``. At least 1, and the model is causal.
 
     Returns:
         The model, with new random weights: from whole tokens (batch, time), time at most ``length``, to logits
@@ -276,7 +318,7 @@ def language_model(
     Raises:
         ValueError: an argument is out of range, or ``heads`` does not divide ``width``.
     """
-    model = LanguageModel(vocabulary, length, width, depth, heads, causal, dropout)
+    model = LanguageModel(vocabulary, length, width, depth, heads, causal, dropout, reach)
     model.build((None, length))
     return model
 
@@ -380,3 +422,10 @@ def _check_width(width: int | None, heads: int) -> int:
 def _check_share(dropout: float) -> None:
     if not 0 <= dropout < 1:
         raise ValueError(f"a dropout from 0 to below 1 was wanted; {dropout} was given")
+
+
+def _check_reach(reach: int | None, causal: bool) -> None:
+    if reach is not None:
+        _check_whole(reach=reach)
+        if not causal:
+            raise ValueError("a causal model was wanted for relative positions; in this one a place sees later ones")
