@@ -78,7 +78,7 @@ def _versions() -> dict[str, str]:
 
 
 def code_of(name: str, package: Path = PACKAGE) -> dict[str, str]:
-    """A digest of each module that a study imports, and of its own, by name; see ``digest_of_code``.
+    """A digest of each module that a study imports, loaders aside, and of its own; see ``digest_of_code``.
 
     Args:
         name: of the study.
@@ -87,7 +87,12 @@ def code_of(name: str, package: Path = PACKAGE) -> dict[str, str]:
     modules = modules_of(f"import {package.name}.studies.{name}", package)
     # It reads what studies have left and has no part in what they find.
     modules.pop(f"{package.name}.studies", None)
-    return {module: digest_of_code(path.read_text(encoding="utf-8")) for module, path in modules.items()}
+    return {
+        module: digest_of_code(path.read_text(encoding="utf-8"))
+        for module, path in modules.items()
+        # What the loaders return is held by the manifest's digests and by their own tests.
+        if not f"{module}.".startswith(f"{package.name}.data.")
+    }
 
 
 def digest_of_code(source: str) -> str:
