@@ -265,7 +265,7 @@ class Rows:
     tokens: Whole
     weights: npt.NDArray[np.float32]
 
-    def inputs(self, chosen: slice | Whole = slice(None)) -> list[Whole]:
+    def inputs(self, chosen: slice | npt.NDArray[np.integer] = slice(None)) -> list[Whole]:
         """What the model takes, in its order, of all rows or of those chosen."""
         return [each[chosen] for each in (self.plan, self.before, self.age, self.hints, self.tokens)]
 

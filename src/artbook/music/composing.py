@@ -232,8 +232,8 @@ def harmonise(
     """
     if not is_whole(tries, 1, 10**4):
         raise ValueError(f"at least one try was wanted; {tries!r} was given")
-    options = {"temperature": temperature, "top_p": top_p, "seed": seed}
-    written = compose(model, [plan] * tries, [given] * tries, steer=True, **options)
+    plans, melodies = [plan] * tries, [given] * tries
+    written = compose(model, plans, melodies, temperature=temperature, top_p=top_p, seed=seed, steer=True)
     return min(written, key=lambda composition: composition.costs.sum())
 
 
