@@ -99,8 +99,6 @@ def test_a_model_is_trained_saved_and_scored_again(seconds, tmp_path, capsys):
     costs = told["nats_per_frame"]
     assert set(costs) == {"train", "valid", "test"}
     assert np.isfinite(list(costs.values())).all()
-    if seconds == "5":
-        assert costs["train"] < 2 < costs["test"]
     benchmark.main([*dataset, "--evaluate", str(tmp_path / "new" / "model")])
     again = last_line(capsys)
     assert "cpu_seconds" not in again
