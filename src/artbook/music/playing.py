@@ -5,6 +5,7 @@ the frames of each memory and one pass through the network (chapter ``sequence-m
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,12 @@ class OfItself:
         return chosen, np.take_along_axis(self.written, chosen.places[..., np.newaxis], axis=1)
 
 
+@lru_cache(maxsize=1)
+def _hand_of(network: FrameWriter) -> "_Hand":
+    """The programs of the last network that wrote, so that it is not compiled again for its next pieces."""
+    return _Hand(network)
+
+
 class _Hand:
     """The network of a composer as compiled programs: one reads, one draws a note."""
 
@@ -139,7 +146,7 @@ def write(
         memories += [OfOthers(composer.memory, each, pieces) for each in sizes.memories]
     if sizes.copies is not None:
         memories.append(OfItself(sizes.copies, pieces, length))
-    hand, rng = _Hand(composer.network), np.random.default_rng(seed)
+    hand, rng = _hand_of(composer.network), np.random.default_rng(seed)
     written = np.zeros((pieces, sizes.window + length, KEYS), dtype=bool)
     for place in range(length):
         now = sizes.window + place
