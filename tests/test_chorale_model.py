@@ -145,9 +145,14 @@ def test_a_hint_is_what_followed_the_longest_match():
     frames = np.repeat(np.arange(10, 16), 4).reshape(6, 4)
     tokens = np.concatenate([frames, frames])
     hints = copy_hints(tokens)
-    assert (hints[:10] == 0).all()
-    assert hints[10].tolist() == [14, 14, 14, 14, 1]
-    assert hints[11].tolist() == [15, 15, 15, 15, 1]
+    # Two chords are the shortest match: eight notes.
+    assert (hints[:8] == 0).all()
+    assert hints[8:].tolist() == [[12 + step] * 4 + [1 + (step > 1)] for step in range(4)]
+
+
+def test_a_chord_that_is_held_gives_no_hint():
+    held = np.concatenate([np.full((1, 4), 30), np.full((40, 4), HOLD)])
+    assert (copy_hints(np.concatenate([held, held + (held > 0)])) == 0).all()
 
 
 def test_rows_have_every_frame_once(pieces):

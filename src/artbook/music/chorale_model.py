@@ -62,6 +62,7 @@ class ChoraleModel(keras.Model):
         self.deepen = dense(hidden, "relu", name="deepen")
         self.absolute = dense(VOCABULARY, name="absolute")
         self.relative = dense(2 * _LEAP + 2, use_bias=False, name="relative")
+        self.intervals = dense(12 * (len(VOICES) - 1), use_bias=False, name="intervals")
         self.silence = keras.layers.Dropout(dropout)
         self.silence_beat = keras.layers.Dropout(dropout, noise_shape=(None, None, 1, hidden))
 
@@ -76,7 +77,7 @@ class ChoraleModel(keras.Model):
         self.from_frame.build((None, ahead + voices * (self.embedding + _AGE)))
         for number, voice in enumerate(ORDER):
             self.from_voices[voice].build((None, self.embedding + number * (self.embedding + 1)))
-        for layer in (self.deepen, self.absolute, self.relative):
+        for layer in (self.deepen, self.absolute, self.relative, self.intervals):
             layer.build((None, self.hidden))
 
     def call(self, inputs: list[Tensor], training: bool | None = None) -> Tensor:
@@ -94,7 +95,7 @@ class ChoraleModel(keras.Model):
         beats = self.read_beats(sounding(tokens, before), tokens)
         # The trunk reads the beat before the one that is to be written.
         beats = ops.concatenate([ops.zeros_like(beats[:, :1]), beats[:, :-1]], axis=1)
-        state = self.trunk(self.trunk_input(beats, ahead[:, :, 0]))
+        state = self.trunk(self.silence(self.trunk_input(beats, ahead[:, :, 0]), training=training))
         state = self.from_trunk(self.silence(state, training=training))[:, :, None]
         shared = state + self.from_frame(self.read_frame(ahead, before, age))
         logits: list[Tensor] = [None] * len(VOICES)
@@ -140,14 +141,18 @@ class ChoraleModel(keras.Model):
         level = hints[..., -1]
         for other in placed:
             level = ops.where(hints[..., other] == tokens[..., other], level, 0)
+        now = [sounding(tokens[..., other], before[..., other]) for other in placed]
         parts = [self.hint(level * VOCABULARY + hints[..., voice])]
-        for other in placed:
-            parts.append(self.pitch(sounding(tokens[..., other], before[..., other])))
-            parts.append(ops.cast(tokens[..., other, None] != HOLD, shared.dtype))
+        for other, sound in zip(placed, now, strict=True):
+            parts += [self.pitch(sound), ops.cast(tokens[..., other, None] != HOLD, shared.dtype)]
         hidden = ops.relu(shared + self.from_voices[voice](ops.concatenate(parts, axis=-1)))
         hidden = self.deepen(self.silence_beat(hidden, training=training))
         hidden = self.silence_beat(hidden, training=training)
-        return self.absolute(hidden) + _leaps(self.relative(hidden), before[..., voice])
+        logits = self.absolute(hidden) + _leaps(self.relative(hidden), before[..., voice])
+        intervals = ops.split(self.intervals(hidden), len(VOICES) - 1, axis=-1)
+        for scores, sound in zip(intervals, now, strict=False):
+            logits = logits + _intervals(scores, sound)
+        return logits
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
@@ -164,8 +169,18 @@ def _leaps(relative: Tensor, before: Tensor) -> Tensor:
     """Scores of leaps (..., 2 ``_LEAP`` + 2) as scores of the tokens that make them, (..., ``VOCABULARY``)."""
     leap = ops.clip(ops.arange(1, SOUNDS) - before[..., None], -_LEAP, _LEAP) + _LEAP
     leap = ops.where(before[..., None] > 0, leap, 2 * _LEAP + 1)
-    pitched = ops.take_along_axis(relative, leap, axis=-1)
-    return ops.concatenate([ops.zeros_like(pitched[..., :2]), pitched], axis=-1)
+    return _pitched(ops.take_along_axis(relative, leap, axis=-1))
+
+
+def _intervals(scores: Tensor, sound: Tensor) -> Tensor:
+    """Scores of intervals to another voice, octaves aside (..., 12), as scores of tokens, (..., ``VOCABULARY``)."""
+    found = ops.take_along_axis(scores, (ops.arange(1, SOUNDS) - sound[..., None]) % 12, axis=-1)
+    return _pitched(ops.where(sound[..., None] > 0, found, 0.0))
+
+
+def _pitched(scores: Tensor) -> Tensor:
+    """Scores of the pitches as scores of the tokens; to hold and to fall silent have none."""
+    return ops.concatenate([ops.zeros_like(scores[..., :2]), scores], axis=-1)
 
 
 def _flat(x: Tensor, axes: int) -> Tensor:

@@ -27,8 +27,8 @@ SOUNDS = PITCHES + 1
 HORIZON = 32
 # How many values each feature of a plan has.
 FEATURES = (STEPS_PER_QUARTER, 12, 2 * HORIZON + 1, HORIZON + 1, HORIZON + 1, 24)
-# Lengths of a match, in sixteenths, from which a hint is taken more seriously.
-MATCHES = (4, 8, 16, 32)
+# Lengths of a match, in notes that begin, from which a hint is taken more seriously: two chords, four, and so on.
+MATCHES = (8, 16, 32, 64)
 MAX_STEPS = 1024
 # Frames to a beat, and frames from which on the age of a note no longer matters.
 BEAT = STEPS_PER_QUARTER
@@ -202,7 +202,9 @@ def to_voices(tokens: npt.ArrayLike, plan: Plan) -> tuple[npt.NDArray[np.int16],
 def copy_hints(tokens: npt.ArrayLike) -> Whole:
     """Where the past has been here before: the frame that followed the longest earlier match, and its length.
 
-    The match is of whole frames of tokens that end just before the frame in question.
+    The match is of frames in which all voices have the same tokens and sound the same pitches, and it ends just before
+    the frame in question. Its length is counted in notes that begin: a chord that is held matches itself, which says
+    nothing.
 
     Args:
         tokens: whole, (T, 4).
@@ -212,12 +214,14 @@ def copy_hints(tokens: npt.ArrayLike) -> Whole:
         length of the match reaches.
     """
     given = np.asarray(tokens)
+    frames = np.concatenate([given, to_sounds(given)], axis=1)
+    begun = (given > SILENCE).sum(axis=1)
     hints = np.zeros((len(given), len(VOICES) + 1), dtype=np.int32)
-    # run[s] is how long the frames up to s match those up to the one before the frame in question.
+    # run[s] is the length of the match of what ends with frame s and what ends before the frame in question.
     run = np.zeros(0, dtype=np.int64)
     for now in range(2, len(given)):
-        same = (given[: now - 1] == given[now - 1]).all(axis=1)
-        run = same * (np.concatenate([[0], run]) + 1)
+        same = (frames[: now - 1] == frames[now - 1]).all(axis=1)
+        run = same * (np.concatenate([[0], run]) + begun[now - 1])
         # Of equally long matches, the latest.
         best = now - 2 - int(np.argmax(run[::-1]))
         if (level := np.count_nonzero(run[best] >= np.array(MATCHES))) > 0:

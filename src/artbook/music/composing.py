@@ -18,6 +18,7 @@ from artbook.music.chorale_tokens import (
     MATCHES,
     MAX_STEPS,
     OLDEST,
+    SILENCE,
     VOCABULARY,
     Plan,
     Whole,
@@ -278,7 +279,7 @@ def _write(
         state = ops.where(now % BEAT == 0, read, state)
         before = last[0][:, -1]
         shared = model.from_trunk(state) + model.from_frame(model.read_frame(ahead, before, age))
-        run, hints = _hints(tokens, run, now + BEAT, frames)
+        run, hints = _hints(tokens, sounds, run, now + BEAT, frames)
         written = [ops.zeros((count,), "int32")] * len(VOICES)
         cost = [ops.zeros((count,))] * len(VOICES)
         asked = ops.take(wanted, now, axis=1)
@@ -318,11 +319,13 @@ def _write(
     return done[1][:, BEAT:], done[3]
 
 
-def _hints(tokens: Tensor, run: Tensor, now: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+def _hints(tokens: Tensor, sounds: Tensor, run: Tensor, now: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
     """As ``chorale_tokens.copy_hints``, for one frame; ``run`` holds the lengths of the matches up to the last one."""
     last = ops.take(tokens, now - 1, axis=1)
     same = ops.all(tokens == last[:, None], axis=-1) & (frames < now - 1) & (frames >= BEAT)
-    run = ops.where(same, ops.pad(run[:, :-1], ((0, 0), (1, 0))) + 1, 0)
+    same = same & ops.all(sounds == ops.take(sounds, now - 1, axis=1)[:, None], axis=-1)
+    begun = ops.sum(ops.cast(last > SILENCE, "int32"), axis=-1, keepdims=True)
+    run = ops.where(same, ops.pad(run[:, :-1], ((0, 0), (1, 0))) + begun, 0)
     # Of equally long matches, the latest.
     best = ops.cast(ops.argmax(run * frames.shape[0] + frames, axis=1), "int32")
     longest = ops.take_along_axis(run, best[:, None], axis=1)
