@@ -343,7 +343,8 @@ def test_plans_have_probabilities():
     assert min(costs) > 0
     assert np.mean(costs[:150]) < np.mean(costs[150:])
     # Of two ways to end a plan of two steps and of all longer ones: no more than 1 together.
-    two = [plan_of(2, position=np.array([0, 1], dtype=np.int16), fermatas=np.array([False, held])) for held in (0, 1)]
+    place = np.array([0, 1], dtype=np.int16)
+    two = [plan_of(2, position=place, fermatas=np.array([False, held])) for held in (False, True)]
     assert sum(np.exp(-counts.cost(plan)) for plan in two) < 1
 
 
