@@ -44,7 +44,9 @@ def keras_gradients(
         with tf.GradientTape() as tape:
             value = cost(model(X, training=True), targets)
         variables = [variable.value for variable in model.trainable_variables]
-        gradients = tape.gradient(value, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        found = tape.gradient(value, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        # Of a table that is looked up, TensorFlow gives the rows that were used.
+        gradients = [tf.convert_to_tensor(gradient) for gradient in found]
     elif backend == "jax":
         import jax
 
