@@ -1,5 +1,8 @@
 """What several tests share: a small book of quick chapters, in a folder of its own."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,3 +48,17 @@ def toy_book(tmp_path: Path) -> Callable[..., Book]:
         return Book(tmp_path)
 
     return make
+
+
+def passes_on_the_other_backend(file: str) -> None:
+    """Whether the tests of a file pass on the backend that is not in use; in that run the caller is skipped."""
+    import keras  # here, so that tests without Keras need not load it
+
+    other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
+    if "ARTBOOK_ONE_BACKEND" in os.environ:
+        pytest.skip("this is the run on the other backend")
+    environment = os.environ | {"KERAS_BACKEND": other, "ARTBOOK_ONE_BACKEND": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", file]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert " 1 skipped" in done.stdout

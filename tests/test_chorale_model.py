@@ -1,13 +1,11 @@
 """The model of the chorales: tokens and their way back, exact likelihood, no leak, the same step by step; composing."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
+from conftest import passes_on_the_other_backend
 
 from artbook.data import chorales
 from artbook.music import chorale_training
@@ -66,14 +64,7 @@ def plan_of(length, **changes):
 
 
 def test_the_other_backend_passes_the_same_tests():
-    other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
-    if "ARTBOOK_ONE_BACKEND" in os.environ:
-        pytest.skip("this is the run on the other backend")
-    environment = os.environ | {"KERAS_BACKEND": other, "ARTBOOK_ONE_BACKEND": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-    assert " 1 skipped" in done.stdout
+    passes_on_the_other_backend(__file__)
 
 
 # --- plans and tokens ---

@@ -1,12 +1,8 @@
 """Temperature, nucleus and draw, on both backends."""
 
-import os
-import subprocess
-import sys
-
-import keras
 import numpy as np
 import pytest
+from conftest import passes_on_the_other_backend
 from keras import ops
 
 from artbook.music.sampling import draw, nucleus
@@ -15,14 +11,7 @@ LOGITS = np.log(np.array([0.1, 0.4, 0.2, 0.3], dtype=np.float32))
 
 
 def test_the_other_backend_passes_the_same_tests():
-    other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
-    if "ARTBOOK_ONE_BACKEND" in os.environ:
-        pytest.skip("this is the run on the other backend")
-    environment = os.environ | {"KERAS_BACKEND": other, "ARTBOOK_ONE_BACKEND": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-    assert " 1 skipped" in done.stdout
+    passes_on_the_other_backend(__file__)
 
 
 @pytest.mark.parametrize(

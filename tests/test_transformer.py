@@ -1,12 +1,9 @@
 """The transformer: its parameters, its mask, its attention against Keras's own, its cache and its sampling."""
 
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
+from conftest import passes_on_the_other_backend
 from keras import ops
 
 from artbook.nn.automatic import keras_gradients
@@ -37,14 +34,7 @@ def logits(model, tokens):
 
 
 def test_the_other_backend_passes_the_same_tests():
-    other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
-    if "ARTBOOK_ONE_BACKEND" in os.environ:
-        pytest.skip("this is the run on the other backend")
-    environment = os.environ | {"KERAS_BACKEND": other, "ARTBOOK_ONE_BACKEND": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-    assert " 1 skipped" in done.stdout
+    passes_on_the_other_backend(__file__)
 
 
 # --- the model ---
