@@ -90,8 +90,7 @@ def headline_table(headline: Headline, profile: str) -> str:
     for name, published in headline.published.items():
         remark = f"published: {{cite:t}}`{published.citation}`"
         rows.append([name, f"{published.value:g}", f"{remark}; {published.note}" if published.note else remark])
-    caption = f"{headline.title}, in {headline.unit}; {headline.better} is better"
-    return table(caption, ["Model", "Value", "Remark"], rows)
+    return table(f"{headline.title} ({headline.unit})", ["Model", "Value", "Remark"], rows)
 
 
 def executions_table(records: Mapping[str, Record | None]) -> str:
@@ -158,7 +157,7 @@ def corpus_table(corpus: Corpus) -> str:
         ["Licence", corpus.licence],
         ["Source", f"`{corpus.source}`"],
         ["File", f"`{corpus.file}`, {corpus.size / 1e6:.1f} MB"],
-        ["SHA-256", f"`{corpus.sha256}`"],
+        ["SHA\N{NON-BREAKING HYPHEN}256", f"`{corpus.sha256}`"],
     ]
     return table(f"{corpus.name}: {corpus.used_for}", ["Name", corpus.name], rows)
 
@@ -178,12 +177,16 @@ def claims_table(article: str, found: Sequence[Claim], address: Callable[[str], 
             claim.section,
             claim.text,
             claim.verdict,
-            f'<a class="reference internal" href="{address(claim.page)}#{claim.anchor}">{claim.page}</a>',
+            f'<a class="reference internal" href="{address(claim.page)}#{claim.anchor}">{_spoken(claim.page)}</a>',
         )
         for claim in found
     ]
     head = ("Section", "It says", "Verdict", "Shown in")
     return f"{len(found)} claims: {given}.\n\n" + table(f"The claims of the {article} article", head, rows)
+
+
+def _spoken(page: str) -> str:
+    return page.rpartition("/")[2].replace("-", " ")
 
 
 def glued_output(notebook: NotebookNode, name: str) -> dict[str, str]:
