@@ -1,3 +1,4 @@
+import io
 import itertools
 import json
 import os
@@ -230,6 +231,18 @@ def saved(whole, tmp_path_factory):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+def numpy_file(array):
+    content = io.BytesIO()
+    np.save(content, array)
+    return content.getvalue()
+
+
+def numpy_archive(saved, **others):
+    content = io.BytesIO()
+    np.savez(content, **dict(np.load(io.BytesIO(saved["arrays.npz"]))) | others)
+    return content.getvalue()
+
+
 def changed(saved, **sizes):
     described = json.loads(saved["composer.json"])
     return json.dumps(described | {"sizes": described["sizes"] | sizes}).encode()
@@ -246,6 +259,10 @@ def changed(saved, **sizes):
         ("composer.json", lambda saved: changed(saved, colour=3)),
         ("composer.json", lambda saved: changed(saved, width=8)),
         ("composer.json", lambda saved: changed(saved, copies={"decay": 2})),
+        ("arrays.npz", lambda saved: b""),
+        ("arrays.npz", lambda saved: numpy_file(np.zeros(3))),
+        ("arrays.npz", lambda saved: numpy_archive(saved, owners=np.zeros(40, int))),
+        ("arrays.npz", lambda saved: numpy_archive(saved, frames=np.zeros((28, 87), bool))),
         ("arrays.npz", lambda saved: b"nothing of the kind"),
         ("arrays.npz", lambda saved: saved["arrays.npz"][:-30]),
         ("arrays.npz", lambda saved: saved["arrays.npz"][:500] + bytes(50) + saved["arrays.npz"][550:]),

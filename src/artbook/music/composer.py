@@ -432,5 +432,5 @@ def load(folder: Path) -> Composer:
         listing_cost(network, read(silence, network.sizes, memory))  # makes the weights
         network.set_weights([arrays[f"weight_{number}"] for number in range(len(network.weights))])
         return Composer(network, memory, int(described["seen"]))
-    except (KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+    except (EOFError, LookupError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{folder}: a composer that was saved was wanted; {error!r}") from error
