@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from artbook.data.keyboard import KEYS
 from artbook.music.encoding import NOTES, note_lists
 from artbook.music.likelihood import frame_pairs
 
@@ -197,16 +198,18 @@ def testify(memory: Frames, chosen: Voters, lists: npt.NDArray[np.int32]) -> Tes
         chosen: who votes on each frame, ``n`` rows.
         lists: the frames, ``(n, slots)``.
     """
-    theirs = note_lists(memory, lists.shape[1])[chosen.places]
+    frames, slots = memory[chosen.places], lists.shape[1]
+    # Only the voters are listed: a memory is large, and is asked once a piece.
+    theirs = note_lists(frames.reshape(-1, KEYS), slots).reshape(*chosen.places.shape, slots)
     weights = chosen.weights
     whole = np.maximum(weights.sum(axis=1), 1e-9)
     votes, agreeing = [], []
-    for slot in range(lists.shape[1]):
+    for slot in range(slots):
         votes.append(tally(theirs[:, :, slot], weights))
         agreeing.append(weights.sum(axis=1) / whole)
         weights = weights * (theirs[:, :, slot] == lists[:, slot, np.newaxis])
     return Testimony(
-        expected_frame(memory[chosen.places], chosen.weights),
+        expected_frame(frames, chosen.weights),
         chosen.trust[:, np.newaxis],
         np.stack(votes, axis=1),
         np.stack(agreeing, axis=1).astype(np.float32),
