@@ -264,9 +264,23 @@ def recollect(roll: Frames, witness: Witness) -> Voters:
         ``T`` rows.
     """
     alike = witness.liken(roll, roll)
-    begins = np.arange(len(roll)) == 0
+    places = np.arange(len(roll))
     rows = np.zeros_like(alike)
+    stood = np.zeros(len(roll), dtype=np.int64)
     for time in range(1, len(roll)):
-        rows[time] = followed(rows[time - 1 : time], alike[time - 1 : time], begins, witness.decay)[0]
-    rows[np.arange(len(roll)) >= np.arange(len(roll))[:, np.newaxis]] = -1
+        rows[time] = followed(rows[time - 1 : time], alike[time - 1 : time], places == 0, witness.decay)[0]
+        stood[time] = 1 if time == 1 or (roll[time - 1] != roll[time - 2]).any() else stood[time - 1] + 1
+    rows[places >= first_barred(places, stood)[:, np.newaxis]] = -1
     return voters(rows, witness)
+
+
+def first_barred(count: npt.ArrayLike, stood: npt.ArrayLike) -> Whole:
+    """From which place on a piece's own frames have no vote: what is to come, and a chord that is still held.
+
+    A held chord is preceded by itself, so it would resemble what was just heard the most, and vote for being held on.
+
+    Args:
+        count: how many frames have been heard, ``(n,)``.
+        stood: for how many of them the last one has stood unchanged, 0 if nothing has been heard, ``(n,)``.
+    """
+    return np.asarray(count) - np.maximum(np.asarray(stood) - 1, 0)
