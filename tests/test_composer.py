@@ -214,6 +214,20 @@ def test_copies_count_less_and_know_whose_they_are():
     assert with_copies(ROLLS, [])[1] == [0, 1, 2]
     with pytest.raises(ValueError, match="a copy of each of the 3 pieces was wanted; 2 were given"):
         with_copies(ROLLS, ROLLS[:2])
+    with pytest.raises(ValueError, match="a copy of each of the 0 pieces was wanted; 0 were given"):
+        with_copies([], [])
+
+
+@pytest.mark.parametrize("batches", [0, -1, 2.5])
+def test_a_training_without_batches_is_refused(batches):
+    with pytest.raises(ValueError, match="at least 1 batch was wanted"):
+        composing.after(batches)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
+def test_a_training_without_an_end_or_a_beginning_is_refused(seconds):
+    with pytest.raises(ValueError, match="a time above 0 seconds was wanted"):
+        composing.by_cpu(seconds)
 
 
 def test_a_composer_is_saved_and_loaded(whole, tmp_path):
