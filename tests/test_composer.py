@@ -1,3 +1,4 @@
+import io
 import itertools
 import json
 import os
@@ -213,6 +214,20 @@ def test_copies_count_less_and_know_whose_they_are():
     assert with_copies(ROLLS, [])[1] == [0, 1, 2]
     with pytest.raises(ValueError, match="a copy of each of the 3 pieces was wanted; 2 were given"):
         with_copies(ROLLS, ROLLS[:2])
+    with pytest.raises(ValueError, match="a copy of each of the 0 pieces was wanted; 0 were given"):
+        with_copies([], [])
+
+
+@pytest.mark.parametrize("batches", [0, -1, 2.5])
+def test_a_training_without_batches_is_refused(batches):
+    with pytest.raises(ValueError, match="at least 1 batch was wanted"):
+        composing.after(batches)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
+def test_a_training_without_an_end_or_a_beginning_is_refused(seconds):
+    with pytest.raises(ValueError, match="a time above 0 seconds was wanted"):
+        composing.by_cpu(seconds)
 
 
 def test_a_composer_is_saved_and_loaded(whole, tmp_path):
@@ -228,6 +243,18 @@ def saved(whole, tmp_path_factory):
     folder = tmp_path_factory.mktemp("saved")
     whole.save(folder)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def numpy_file(array):
+    content = io.BytesIO()
+    np.save(content, array)
+    return content.getvalue()
+
+
+def numpy_archive(saved, **others):
+    content = io.BytesIO()
+    np.savez(content, **dict(np.load(io.BytesIO(saved["arrays.npz"]))) | others)
+    return content.getvalue()
 
 
 def changed(saved, **sizes):
@@ -246,6 +273,10 @@ def changed(saved, **sizes):
         ("composer.json", lambda saved: changed(saved, colour=3)),
         ("composer.json", lambda saved: changed(saved, width=8)),
         ("composer.json", lambda saved: changed(saved, copies={"decay": 2})),
+        ("arrays.npz", lambda saved: b""),
+        ("arrays.npz", lambda saved: numpy_file(np.zeros(3))),
+        ("arrays.npz", lambda saved: numpy_archive(saved, owners=np.zeros(40, int))),
+        ("arrays.npz", lambda saved: numpy_archive(saved, frames=np.zeros((28, 87), bool))),
         ("arrays.npz", lambda saved: b"nothing of the kind"),
         ("arrays.npz", lambda saved: saved["arrays.npz"][:-30]),
         ("arrays.npz", lambda saved: saved["arrays.npz"][:500] + bytes(50) + saved["arrays.npz"][550:]),

@@ -195,6 +195,25 @@ def test_only_earlier_frames_of_a_piece_vote_on_it(witness, length):
     assert chosen.places.shape == (length, witness.neighbours)
 
 
+def test_a_chord_that_is_held_does_not_vote_for_itself():
+    piece = roll([1], [2], [3], [2], [2], [2], [2])
+    chosen = recollect(piece, ALL)
+    voting = [chosen.places[time][chosen.weights[time] > 0].tolist() for time in range(len(piece))]
+    # Place 2 followed the first 2, and place 3 a 2 and one frame more; places 4 and 5 are the held chord itself.
+    assert [sorted(places) for places in voting] == [[], [], [], [], [2], [2, 3], [2, 3]]
+
+
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=12))
+def test_the_first_place_that_is_barred_is_as_one_counts_it(frames):
+    stood = 0
+    for count, frame in enumerate(frames):
+        expected = count
+        while expected > 1 and frames[expected - 2] == frames[count - 1]:
+            expected -= 1
+        assert memories.first_barred(count, stood) == expected
+        stood = stood + 1 if count and frames[count - 1] == frame else 1
+
+
 def test_the_first_frame_is_remembered_from_first_frames():
     memory = Memory.of([roll([1], [2]), roll([3], [4])])
     chosen = remember(memory, roll([9], [9]), ALL)

@@ -112,6 +112,22 @@ def test_files_that_are_refused(content, name, message):
         show.download(content, name)
 
 
+# The table
+
+
+def test_columns_of_numbers_stand_to_the_right():
+    rows = [("Bach", 3.98, "4.1 ± 0.2", "exact"), ("*ours*", "**4**", "", "5 seeds of"), ("x", "+0.5", "-1", "<2")]
+    lines = show.table(["maker", "cost", "spread", "note"], rows).data.splitlines()
+    assert lines[:2] == ["| maker | cost | spread | note |", "| --- | --: | --: | --- |"]
+    assert lines[2:4] == ["| Bach | 3.98 | 4.1 ± 0.2 | exact |", "| *ours* | **4** |  | 5 seeds of |"]
+
+
+@pytest.mark.parametrize(("head", "rows"), [([], [[]]), (["a"], []), (["a", "b"], [("1",)]), (["a"], [("1", "2")])])
+def test_tables_that_are_refused(head, rows):
+    with pytest.raises(ValueError, match=f"rows of {len(head)} cells were wanted"):
+        show.table(head, rows)
+
+
 # The score
 
 

@@ -1,11 +1,11 @@
-"""Every plot, player and score of the book, in one style."""
+"""Every plot, table, player and score of the book, in one style."""
 
 import base64
 import hashlib
 import html
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 import soundfile
 import verovio
 from cycler import cycler
+from IPython.display import Markdown
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -143,6 +144,28 @@ def _draw_box(
 def _in_figures(number: float, figures: int) -> str:
     mantissa, _, exponent = f"{number:.{figures}g}".partition("e")
     return rf"{mantissa} \times 10^{{{int(exponent)}}}" if exponent else mantissa
+
+
+# What a column of numbers is made of: 3.98, 4.1 ± 0.2, 31 %, +0.5, a bold 7.1, or nothing.
+_NUMBER = re.compile(r"(\*{0,2}[-+−±<>]?\d.*)?")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Markdown:
+    """A table in the page; columns of numbers stand to the right.
+
+    Args:
+        head: the columns' names, at least one.
+        rows: at least one, each with as many cells; a cell may have Markdown in it.
+
+    Raises:
+        ValueError: there is no column or no row, or a row has another number of cells.
+    """
+    lines = [[str(cell) for cell in row] for row in rows]
+    if not head or not lines or any(len(line) != len(head) for line in lines):
+        raise ValueError(f"rows of {len(head)} cells were wanted; rows of {[*map(len, lines)]} were given")
+    columns = zip(*lines, strict=True)
+    rules = ["--:" if all(map(_NUMBER.fullmatch, column)) else "---" for column in columns]
+    return Markdown("\n".join(f"| {' | '.join(line)} |" for line in (head, rules, *lines)))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from artbook.data.keyboard import KEYS
+from artbook.data.keyboard import KEYS, is_whole
 from artbook.data.store import write_atomically
 from artbook.music.encoding import END, NOTES, note_lists, overflow_cost
 from artbook.music.likelihood import frame_pairs
@@ -178,9 +178,9 @@ def with_copies(
         ``(frames,)``.
 
     Raises:
-        ValueError: there are not as many copies as pieces, or a multiple.
+        ValueError: there is no piece, or there are not as many copies as pieces, or a multiple.
     """
-    if len(copies) % len(rolls):
+    if not rolls or len(copies) % len(rolls):
         raise ValueError(f"a copy of each of the {len(rolls)} pieces was wanted; {len(copies)} were given")
     owners = [*range(len(rolls)), *(number % len(rolls) for number in range(len(copies)))]
     weights = np.repeat(np.array([1, weight], np.float32), [sum(map(len, rolls)), sum(map(len, copies))])
@@ -310,12 +310,24 @@ def build(sizes: Sizes, seed: int) -> FrameWriter:
 
 
 def after(batches: int) -> Callable[[int], float]:
-    """How far training is after some batches, as a share of so many."""
+    """How far training is after some batches, as a share of so many.
+
+    Raises:
+        ValueError: there is no batch.
+    """
+    if not is_whole(batches, 1, 10**12):
+        raise ValueError(f"at least 1 batch was wanted; {batches!r} was given")
     return lambda done: done / batches
 
 
 def by_cpu(seconds: float) -> Callable[[int], float]:
-    """How far training is, as a share of the CPU time of this process from now on."""
+    """How far training is, as a share of the CPU time of this process from now on.
+
+    Raises:
+        ValueError: the time is not above 0 seconds.
+    """
+    if not 0 < seconds < np.inf:
+        raise ValueError(f"a time above 0 seconds was wanted; {seconds} was given")
     start = time.process_time()
     return lambda done: (time.process_time() - start) / seconds
 
@@ -432,5 +444,5 @@ def load(folder: Path) -> Composer:
         listing_cost(network, read(silence, network.sizes, memory))  # makes the weights
         network.set_weights([arrays[f"weight_{number}"] for number in range(len(network.weights))])
         return Composer(network, memory, int(described["seen"]))
-    except (KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+    except (EOFError, LookupError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{folder}: a composer that was saved was wanted; {error!r}") from error

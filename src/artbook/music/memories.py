@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from artbook.data.keyboard import KEYS
 from artbook.music.encoding import NOTES, note_lists
 from artbook.music.likelihood import frame_pairs
 
@@ -197,16 +198,18 @@ def testify(memory: Frames, chosen: Voters, lists: npt.NDArray[np.int32]) -> Tes
         chosen: who votes on each frame, ``n`` rows.
         lists: the frames, ``(n, slots)``.
     """
-    theirs = note_lists(memory, lists.shape[1])[chosen.places]
+    frames, slots = memory[chosen.places], lists.shape[1]
+    # Only the voters are listed: a memory is large, and is asked once a piece.
+    theirs = note_lists(frames.reshape(-1, KEYS), slots).reshape(*chosen.places.shape, slots)
     weights = chosen.weights
     whole = np.maximum(weights.sum(axis=1), 1e-9)
     votes, agreeing = [], []
-    for slot in range(lists.shape[1]):
+    for slot in range(slots):
         votes.append(tally(theirs[:, :, slot], weights))
         agreeing.append(weights.sum(axis=1) / whole)
         weights = weights * (theirs[:, :, slot] == lists[:, slot, np.newaxis])
     return Testimony(
-        expected_frame(memory[chosen.places], chosen.weights),
+        expected_frame(frames, chosen.weights),
         chosen.trust[:, np.newaxis],
         np.stack(votes, axis=1),
         np.stack(agreeing, axis=1).astype(np.float32),
@@ -261,9 +264,23 @@ def recollect(roll: Frames, witness: Witness) -> Voters:
         ``T`` rows.
     """
     alike = witness.liken(roll, roll)
-    begins = np.arange(len(roll)) == 0
+    places = np.arange(len(roll))
     rows = np.zeros_like(alike)
+    stood = np.zeros(len(roll), dtype=np.int64)
     for time in range(1, len(roll)):
-        rows[time] = followed(rows[time - 1 : time], alike[time - 1 : time], begins, witness.decay)[0]
-    rows[np.arange(len(roll)) >= np.arange(len(roll))[:, np.newaxis]] = -1
+        rows[time] = followed(rows[time - 1 : time], alike[time - 1 : time], places == 0, witness.decay)[0]
+        stood[time] = 1 if time == 1 or (roll[time - 1] != roll[time - 2]).any() else stood[time - 1] + 1
+    rows[places >= first_barred(places, stood)[:, np.newaxis]] = -1
     return voters(rows, witness)
+
+
+def first_barred(count: npt.ArrayLike, stood: npt.ArrayLike) -> Whole:
+    """From which place on a piece's own frames have no vote: what is to come, and a chord that is still held.
+
+    A held chord is preceded by itself, so it would resemble what was just heard the most, and vote for being held on.
+
+    Args:
+        count: how many frames have been heard, ``(n,)``.
+        stood: for how many of them the last one has stood unchanged, 0 if nothing has been heard, ``(n,)``.
+    """
+    return np.asarray(count) - np.maximum(np.asarray(stood) - 1, 0)

@@ -20,6 +20,7 @@ from artbook.music.memories import (
     Voters,
     Witness,
     expected_frame,
+    first_barred,
     followed,
     tally,
     voters,
@@ -62,10 +63,13 @@ class OfItself:
         self.written = np.zeros((pieces, length, KEYS), dtype=bool)
         self.scores = np.zeros((pieces, length), dtype=np.float32)
         self.count = 0
+        self.stood = np.zeros(pieces, dtype=np.int64)
 
     def hear(self, frames: Frames) -> None:
         """Take note of the frames ``(pieces, 88)`` that were just written."""
         self.written[:, self.count] = frames
+        changed = (frames != self.written[:, self.count - 1]).any(axis=1) if self.count else True
+        self.stood = np.where(changed, 1, self.stood + 1)
         self.count += 1
         past = self.written[:, : self.count]
         pairs = zip(frames[:, np.newaxis], past, strict=True)
@@ -75,8 +79,8 @@ class OfItself:
 
     def recall(self) -> tuple[Voters, Frames]:
         """Who votes on the next frame of each piece, and their frames, ``(pieces, voters, 88)``."""
-        # A frame to come may not vote.
-        past = np.where(np.arange(self.scores.shape[1]) < self.count, self.scores, np.float32(-1))
+        barred = np.arange(self.scores.shape[1]) >= first_barred(self.count, self.stood)[:, np.newaxis]
+        past = np.where(barred, np.float32(-1), self.scores)
         chosen = voters(past, self.witness)
         return chosen, np.take_along_axis(self.written, chosen.places[..., np.newaxis], axis=1)
 
