@@ -210,7 +210,8 @@ def _measure(
         parts.append("</staff>")
     for place, symbol in symbols.items():
         if begin <= place < end:
-            beat = 1 + (place - origins[number]) / 4
+            # From the first note of the bar, also in a pickup.
+            beat = 1 + (place - begin) / 4
             parts.append(f'<harm staff="{len(staves)}" tstamp="{beat:g}" place="below">{escape(symbol)}</harm>')
     short = ' metcon="false"' if begin > origins[number] else ""
     first = 0 if edges[0] > origins[0] else 1
