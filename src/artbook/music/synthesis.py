@@ -18,7 +18,7 @@ _RELEASE = 0.12
 _STRINGS = ((0.0, 1.0), (2.5, 0.35))
 _ROOM = 0.9
 _WET = 0.22
-_FADE = 0.25
+_FADE = 1.0
 
 Samples = npt.NDArray[np.float64]
 
