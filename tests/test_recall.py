@@ -7,7 +7,9 @@ import pytest
 from conftest import passes_on_the_other_backend
 from keras import ops
 
-from artbook.music.recall import LEVELS, RecallingModel, recall
+from artbook.data.tunes import read_tune
+from artbook.music.events import BAR, END, VOCABULARY, encode
+from artbook.music.recall import LEVELS, RecallingModel, bar_fill, recall
 from artbook.nn.transformer import generate
 
 
@@ -38,6 +40,11 @@ def model() -> RecallingModel:
     return made
 
 
+@pytest.fixture(scope="module")
+def jig() -> npt.NDArray[np.int32]:
+    return encode(read_tune("airdsAirs/by hand/1", "M:6/8\nL:1/8\nK:D\nA|d2e f3|g2c (3BAG c|d2 d3|]"))
+
+
 @pytest.mark.parametrize("kinds", [2, 3, 9])
 def test_recall_finds_what_a_search_finds(kinds: int):
     rows = np.random.default_rng(kinds).integers(kinds, size=(3, 70))
@@ -53,6 +60,25 @@ def test_recall_by_hand():
 
 def test_nothing_is_recalled_from_one_token():
     assert recalled([[3]]) == [[(-1, 0)]]
+
+
+def test_a_bar_is_full_before_its_bar_line(jig: npt.NDArray[np.int32]):
+    fill = ops.convert_to_numpy(bar_fill(ops.convert_to_tensor(jig[None])))[0]
+    assert fill[jig == BAR].tolist() == [0, 0, 0]
+    # The pickup, two full bars of six eighths, and the note at the end.
+    assert fill[np.append(np.flatnonzero(jig == BAR) - 1, np.flatnonzero(jig == END))].tolist() == [24, 144, 144, 120]
+
+
+def test_step_by_step_a_tune_is_the_same(jig: npt.NDArray[np.int32]):
+    keras.utils.set_random_seed(1)
+    made = RecallingModel(VOCABULARY, 40, 8, 1, 2, reach=7)
+    made.build((None, 40))
+    made.hints.embeddings.assign(np.random.default_rng(4).normal(size=made.hints.embeddings.shape))
+    cache, apart = made.empty_cache(1), []
+    for place, token in enumerate(jig):
+        logits, cache = made.step(np.array([token]), place, cache)
+        apart.append(ops.convert_to_numpy(logits)[0])
+    np.testing.assert_allclose(np.stack(apart), ops.convert_to_numpy(made(jig[None]))[0], atol=1e-4)
 
 
 def test_the_future_changes_nothing(model: RecallingModel):
