@@ -14,6 +14,7 @@ from keras import ops
 from artbook.data.chorales import VOICES
 from artbook.data.keyboard import is_whole
 from artbook.music.chorale_tokens import BEAT, FEATURES, HOLD, MATCHES, OLDEST, SILENCE, SOUNDS, VOCABULARY
+from artbook.music.tunes import Tunes
 
 Tensor = Any
 # The voices in the order in which a frame is written: the melody, the bass, and what lies between them.
@@ -22,13 +23,15 @@ ORDER = (0, 3, 1, 2)
 _LEAP = 24
 # The numbers that stand for the age of a note.
 _AGE = 4
+# Where a token has no votes at all, its logarithm is that of this share.
+_FLOOR = 1e-3
 
 
-@keras.saving.register_keras_serializable("artbook")
 class ChoraleModel(keras.Model):
     """Four voices, token by token, given a plan.
 
     Args:
+        tunes: those that it knows.
         memory: the trunk's units.
         hidden: the units of the network that writes the voices.
         embedding: the numbers that stand for a pitch.
@@ -40,7 +43,13 @@ class ChoraleModel(keras.Model):
     """
 
     def __init__(
-        self, memory: int = 256, hidden: int = 160, embedding: int = 24, dropout: float = 0.3, **options: Any
+        self,
+        tunes: Tunes,
+        memory: int = 256,
+        hidden: int = 160,
+        embedding: int = 24,
+        dropout: float = 0.3,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         if not all(is_whole(number, 1, 10**5) for number in (memory, hidden, embedding)) or not 0 <= dropout < 1:
@@ -48,6 +57,7 @@ class ChoraleModel(keras.Model):
                 "sizes from 1 and a dropout from 0 to below 1 were wanted;"
                 f" {memory!r}, {hidden!r}, {embedding!r} and {dropout!r} were given"
             )
+        self.tunes = tunes
         self.memory, self.hidden, self.embedding, self.dropout = memory, hidden, embedding, dropout
         dense, voices = keras.layers.Dense, range(len(VOICES))
         self.pitch = keras.layers.Embedding(SOUNDS, embedding, name="pitch")
@@ -62,6 +72,8 @@ class ChoraleModel(keras.Model):
         self.deepen = dense(hidden, "relu", name="deepen")
         self.absolute = dense(VOCABULARY, name="absolute")
         self.relative = dense(2 * _LEAP + 2, use_bias=False, name="relative")
+        self.intervals = dense(12 * (len(VOICES) - 1), use_bias=False, name="intervals")
+        self.belief = dense(1, bias_initializer=keras.initializers.Constant(0.3), name="belief")
         self.silence = keras.layers.Dropout(dropout)
         self.silence_beat = keras.layers.Dropout(dropout, noise_shape=(None, None, 1, hidden))
 
@@ -75,31 +87,34 @@ class ChoraleModel(keras.Model):
         self.from_trunk.build((None, self.memory))
         self.from_frame.build((None, ahead + voices * (self.embedding + _AGE)))
         for number, voice in enumerate(ORDER):
-            self.from_voices[voice].build((None, self.embedding + number * (self.embedding + 1)))
-        for layer in (self.deepen, self.absolute, self.relative):
+            known = VOCABULARY if number == 0 else number * (self.embedding + 1)
+            self.from_voices[voice].build((None, self.embedding + known))
+        for layer in (self.deepen, self.absolute, self.relative, self.intervals, self.belief):
             layer.build((None, self.hidden))
 
     def call(self, inputs: list[Tensor], training: bool | None = None) -> Tensor:
         """The logits of every token, given all that come before it.
 
         Args:
-            inputs: as ``Rows.inputs`` has them.
+            inputs: as ``Rows.inputs`` has them, and which frames of each beat are asked for, int32 (rows, beats, f).
             training: whether dropout acts.
 
         Returns:
-            (rows, beats, 4, 4, ``VOCABULARY``).
+            (rows, beats, f, 4, ``VOCABULARY``).
         """
-        plan, before, age, hints, tokens = inputs
-        ahead = self.look_ahead(plan)
+        *every, frames = inputs
+        plan, before, age, hints, votes, tokens = every
+        opening = self.look_ahead(plan[:, :, 0])
         beats = self.read_beats(sounding(tokens, before), tokens)
         # The trunk reads the beat before the one that is to be written.
         beats = ops.concatenate([ops.zeros_like(beats[:, :1]), beats[:, :-1]], axis=1)
-        state = self.trunk(self.trunk_input(beats, ahead[:, :, 0]))
+        state = self.trunk(self.silence(self.trunk_input(beats, opening), training=training))
         state = self.from_trunk(self.silence(state, training=training))[:, :, None]
-        shared = state + self.from_frame(self.read_frame(ahead, before, age))
+        plan, before, age, hints, votes, tokens = (ops.take_along_axis(x, frames[..., None], axis=2) for x in every)
+        shared = state + self.from_frame(self.read_frame(self.look_ahead(plan), before, age))
         logits: list[Tensor] = [None] * len(VOICES)
         for number, voice in enumerate(ORDER):
-            logits[voice] = self.voice_logits(number, shared, before, hints, tokens, training)
+            logits[voice] = self.voice_logits(number, shared, before, hints, votes, tokens, training)
         return ops.stack(logits, axis=-2)
 
     def look_ahead(self, plan: Tensor) -> Tensor:
@@ -120,7 +135,14 @@ class ChoraleModel(keras.Model):
         return ops.concatenate([ahead, _flat(self.pitch(before), 2), _flat(self.age(age), 2)], axis=-1)
 
     def voice_logits(
-        self, number: int, shared: Tensor, before: Tensor, hints: Tensor, tokens: Tensor, training: bool | None = None
+        self,
+        number: int,
+        shared: Tensor,
+        before: Tensor,
+        hints: Tensor,
+        votes: Tensor,
+        tokens: Tensor,
+        training: bool | None = None,
     ) -> Tensor:
         """The logits of the voice that is written as ``number`` in its frame, from 0.
 
@@ -129,6 +151,7 @@ class ChoraleModel(keras.Model):
             shared: what all voices of the frame share, (..., ``hidden``).
             before: what sounded in the frame before, (..., 4).
             hints: (..., 5).
+            votes: of the tunes that are known, (..., ``VOCABULARY``); only the soprano looks at them.
             tokens: of this frame, (..., 4); those not yet written are not looked at.
             training: whether dropout acts.
 
@@ -140,19 +163,22 @@ class ChoraleModel(keras.Model):
         level = hints[..., -1]
         for other in placed:
             level = ops.where(hints[..., other] == tokens[..., other], level, 0)
+        now = [sounding(tokens[..., other], before[..., other]) for other in placed]
         parts = [self.hint(level * VOCABULARY + hints[..., voice])]
-        for other in placed:
-            parts.append(self.pitch(sounding(tokens[..., other], before[..., other])))
-            parts.append(ops.cast(tokens[..., other, None] != HOLD, shared.dtype))
+        if not placed:
+            parts.append(votes)
+        for other, sound in zip(placed, now, strict=True):
+            parts += [self.pitch(sound), ops.cast(tokens[..., other, None] != HOLD, shared.dtype)]
         hidden = ops.relu(shared + self.from_voices[voice](ops.concatenate(parts, axis=-1)))
         hidden = self.deepen(self.silence_beat(hidden, training=training))
         hidden = self.silence_beat(hidden, training=training)
-        return self.absolute(hidden) + _leaps(self.relative(hidden), before[..., voice])
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of the constructor."""
-        names = ("memory", "hidden", "embedding", "dropout")
-        return super().get_config() | {name: getattr(self, name) for name in names}
+        logits = self.absolute(hidden) + _leaps(self.relative(hidden), before[..., voice])
+        if not placed:
+            logits = logits + self.belief(hidden) * ops.log(votes + _FLOOR)
+        intervals = ops.split(self.intervals(hidden), len(VOICES) - 1, axis=-1)
+        for scores, sound in zip(intervals, now, strict=False):
+            logits = logits + _intervals(scores, sound)
+        return logits
 
 
 def sounding(tokens: Tensor, before: Tensor) -> Tensor:
@@ -164,8 +190,18 @@ def _leaps(relative: Tensor, before: Tensor) -> Tensor:
     """Scores of leaps (..., 2 ``_LEAP`` + 2) as scores of the tokens that make them, (..., ``VOCABULARY``)."""
     leap = ops.clip(ops.arange(1, SOUNDS) - before[..., None], -_LEAP, _LEAP) + _LEAP
     leap = ops.where(before[..., None] > 0, leap, 2 * _LEAP + 1)
-    pitched = ops.take_along_axis(relative, leap, axis=-1)
-    return ops.concatenate([ops.zeros_like(pitched[..., :2]), pitched], axis=-1)
+    return _pitched(ops.take_along_axis(relative, leap, axis=-1))
+
+
+def _intervals(scores: Tensor, sound: Tensor) -> Tensor:
+    """Scores of intervals to another voice, octaves aside (..., 12), as scores of tokens, (..., ``VOCABULARY``)."""
+    found = ops.take_along_axis(scores, (ops.arange(1, SOUNDS) - sound[..., None]) % 12, axis=-1)
+    return _pitched(ops.where(sound[..., None] > 0, found, 0.0))
+
+
+def _pitched(scores: Tensor) -> Tensor:
+    """Scores of the pitches as scores of the tokens; to hold and to fall silent have none."""
+    return ops.concatenate([ops.zeros_like(scores[..., :2]), scores], axis=-1)
 
 
 def _flat(x: Tensor, axes: int) -> Tensor:

@@ -27,14 +27,15 @@ SOUNDS = PITCHES + 1
 HORIZON = 32
 # How many values each feature of a plan has.
 FEATURES = (STEPS_PER_QUARTER, 12, 2 * HORIZON + 1, HORIZON + 1, HORIZON + 1, 24)
-# Lengths of a match, in sixteenths, from which a hint is taken more seriously.
-MATCHES = (4, 8, 16, 32)
+# Lengths of a match, in notes that begin, from which a hint is taken more seriously: two chords, four, and so on.
+MATCHES = (8, 16, 32, 64)
 MAX_STEPS = 1024
 # Frames to a beat, and frames from which on the age of a note no longer matters.
 BEAT = STEPS_PER_QUARTER
 OLDEST = 8
 
 Whole = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,9 @@ def to_voices(tokens: npt.ArrayLike, plan: Plan) -> tuple[npt.NDArray[np.int16],
 def copy_hints(tokens: npt.ArrayLike) -> Whole:
     """Where the past has been here before: the frame that followed the longest earlier match, and its length.
 
-    The match is of whole frames of tokens that end just before the frame in question.
+    The match is of frames in which all voices have the same tokens and sound the same pitches, and it ends just before
+    the frame in question. Its length is counted in notes that begin: a chord that is held matches itself, which says
+    nothing.
 
     Args:
         tokens: whole, (T, 4).
@@ -212,12 +215,14 @@ def copy_hints(tokens: npt.ArrayLike) -> Whole:
         length of the match reaches.
     """
     given = np.asarray(tokens)
+    frames = np.concatenate([given, to_sounds(given)], axis=1)
+    begun = (given > SILENCE).sum(axis=1)
     hints = np.zeros((len(given), len(VOICES) + 1), dtype=np.int32)
-    # run[s] is how long the frames up to s match those up to the one before the frame in question.
+    # run[s] is the length of the match of what ends with frame s and what ends before the frame in question.
     run = np.zeros(0, dtype=np.int64)
     for now in range(2, len(given)):
-        same = (given[: now - 1] == given[now - 1]).all(axis=1)
-        run = same * (np.concatenate([[0], run]) + 1)
+        same = (frames[: now - 1] == frames[now - 1]).all(axis=1)
+        run = same * (np.concatenate([[0], run]) + begun[now - 1])
         # Of equally long matches, the latest.
         best = now - 2 - int(np.argmax(run[::-1]))
         if (level := np.count_nonzero(run[best] >= np.array(MATCHES))) > 0:
@@ -254,6 +259,7 @@ class Rows:
         before: int32 (rows, n, 4, 4): what each voice sounded in the frame before, 0 to ``SOUNDS`` - 1.
         age: int32 (rows, n, 4, 4): frames since that began, 1 to ``OLDEST``; 0 at the beginning of the piece.
         hints: int32 (rows, n, 4, 5).
+        votes: float32 (rows, n, 4, ``VOCABULARY``), for the soprano's token.
         tokens: int32 (rows, n, 4, 4).
         weights: float32 (rows, n, 4): 1 where a frame is to be predicted; each frame of a piece has weight 1 once.
     """
@@ -262,15 +268,16 @@ class Rows:
     before: Whole
     age: Whole
     hints: Whole
+    votes: Floats
     tokens: Whole
-    weights: npt.NDArray[np.float32]
+    weights: Floats
 
-    def inputs(self, chosen: slice | npt.NDArray[np.integer] = slice(None)) -> list[Whole]:
+    def inputs(self, chosen: slice | npt.NDArray[np.integer] = slice(None)) -> list[npt.NDArray]:
         """What the model takes, in its order, of all rows or of those chosen."""
-        return [each[chosen] for each in (self.plan, self.before, self.age, self.hints, self.tokens)]
+        return [each[chosen] for each in (self.plan, self.before, self.age, self.hints, self.votes, self.tokens)]
 
 
-def rows(pieces: Sequence[Piece], beats: int | None = None) -> Rows:
+def rows(pieces: Sequence[Piece], votes: Sequence[Floats], beats: int | None = None) -> Rows:
     """Lay out pieces in rows of so many beats; what is left of a row has weight 0.
 
     A longer piece stands in several rows. Each after the first begins a quarter of a row before the place where
@@ -278,6 +285,7 @@ def rows(pieces: Sequence[Piece], beats: int | None = None) -> Rows:
 
     Args:
         pieces: at least one.
+        votes: for the soprano of each, (T, ``VOCABULARY``), as ``Tunes.votes`` counts them.
         beats: of a row, at least 4; left out, those of the longest piece.
 
     Raises:
@@ -289,19 +297,25 @@ def rows(pieces: Sequence[Piece], beats: int | None = None) -> Rows:
     if not is_whole(beats, 4, 10**6):
         raise ValueError(f"rows of at least 4 beats were wanted; {beats!r} was given")
     length, again = BEAT * beats, BEAT * (beats // 4)
-    found = []
-    for piece in pieces:
+    found: list[Whole] = []
+    counted: list[Floats] = []
+    for piece, share in zip(pieces, votes, strict=True):
         table = _table(piece)
         for start in range(0, max(1, len(table) - again), length - again):
-            row = np.zeros((length, table.shape[1]), dtype=np.int32)
-            part = table[start : start + length]
-            row[: len(part)] = part
+            found.append(_part(table, start, length))
+            counted.append(_part(share, start, length))
             if start:
-                row[:again, -1] = 0
-            found.append(row)
-    stacked = np.stack(found).reshape(len(found), beats, BEAT, -1)
+                found[-1][:again, -1] = 0
+    shape = (len(found), beats, BEAT, -1)
+    stacked, voted = np.stack(found).reshape(shape), np.stack(counted).reshape(shape)
     plan, before, age, hints, tokens, weights = np.split(stacked, [6, 10, 14, 19, 23], axis=3)
-    return Rows(plan, before, age, hints, tokens, weights[..., 0].astype(np.float32))
+    return Rows(plan, before, age, hints, voted, tokens, weights[..., 0].astype(np.float32))
+
+
+def _part(table: npt.NDArray, start: int, length: int) -> npt.NDArray:
+    """So many rows of a table, those beyond its end zeros."""
+    part = table[start : start + length]
+    return np.concatenate([part, np.zeros((length - len(part), table.shape[1]), dtype=table.dtype)])
 
 
 def _table(piece: Piece) -> Whole:

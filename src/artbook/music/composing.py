@@ -18,6 +18,7 @@ from artbook.music.chorale_tokens import (
     MATCHES,
     MAX_STEPS,
     OLDEST,
+    SILENCE,
     VOCABULARY,
     Plan,
     Whole,
@@ -26,6 +27,7 @@ from artbook.music.chorale_tokens import (
 )
 from artbook.music.piano_roll import Note, check_notes
 from artbook.music.sampling import draw
+from artbook.music.tunes import BASE, LONGEST, states
 from artbook.nn.transformer import compiled
 
 Tensor = Any
@@ -110,7 +112,9 @@ def compose(
     whole = [ops.convert_to_tensor(each, dtype="int32") for each in (-(-longest // BEAT) * BEAT, features, wanted)]
     limits = np.stack([_out_of_range(plan) for plan in plans])
     real = [ops.convert_to_tensor(each, dtype="float32") for each in (limits, chance, temperature, top_p)]
-    tokens, costs = (ops.convert_to_numpy(each) for each in _program(model, steer)(*whole, *real))
+    tunes = model.tunes
+    known = [ops.convert_to_tensor(each.T) for each in (tunes.tokens, tunes.states, tunes.begins)]
+    tokens, costs = (ops.convert_to_numpy(each) for each in _program(model, steer)(*whole, *real, *known))
     return [
         Composition(plan, tokens[row, : plan.length], costs[row, : plan.length].astype(np.float64))
         for row, plan in enumerate(plans)
@@ -262,14 +266,19 @@ def _write(
     chance: Tensor,
     temperature: Tensor,
     top_p: Tensor,
+    *known: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """Write frames 0 to ``stop``; arrays have a beat of silence in front, so that the first has a past."""
+    """Write frames 0 to ``stop``; arrays have a beat of silence in front, so that the first has a past.
+
+    ``known`` are the tokens, states and beginnings of ``Tunes``, a row a place in the beat.
+    """
     count, length = features.shape[:2]
     plan = model.look_ahead(features)
     frames = ops.arange(length + BEAT)
+    followed = ops.one_hot(ops.reshape(known[0], (-1,)), VOCABULARY)
 
     def body(now: Tensor, tokens: Tensor, sounds: Tensor, costs: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
-        state, age, run, weight = rest
+        state, age, run, heard, weight = rest
         ahead = ops.take(plan, now, axis=1)
         # On the beat the trunk reads the beat before.
         last = [ops.slice(each, (0, now, 0), (count, BEAT, len(VOICES))) for each in (sounds, tokens)]
@@ -278,12 +287,16 @@ def _write(
         state = ops.where(now % BEAT == 0, read, state)
         before = last[0][:, -1]
         shared = model.from_trunk(state) + model.from_frame(model.read_frame(ahead, before, age))
-        run, hints = _hints(tokens, run, now + BEAT, frames)
+        run, hints = _hints(tokens, sounds, run, now + BEAT, frames)
+        past_place, place = (ops.take(features[..., 0], each, axis=1) for each in (ops.maximum(now - 1, 0), now))
+        heard = _hear(heard, last[1][:, -1, 0], states(last[1][:, -1, 0], before[:, 0], past_place), past_place, known)
+        heard = _next_place(heard, place, known)
+        votes = _votes(heard, place, now, known, followed)
         written = [ops.zeros((count,), "int32")] * len(VOICES)
         cost = [ops.zeros((count,))] * len(VOICES)
         asked = ops.take(wanted, now, axis=1)
         for number, voice in enumerate(ORDER):
-            logits = model.voice_logits(number, shared, before, hints, ops.stack(written, axis=-1))
+            logits = model.voice_logits(number, shared, before, hints, votes, ops.stack(written, axis=-1))
             luck = ops.take(chance, now, axis=0)[:, voice]
             drawn = draw(logits + limits[:, voice], luck, temperature, top_p)
             written[voice] = ops.where(asked[:, voice] == FREE, drawn, asked[:, voice])
@@ -295,7 +308,7 @@ def _write(
         sounds = ops.slice_update(sounds, (0, now + BEAT, 0), sounding(frame, before)[:, None])
         costs = ops.slice_update(costs, (0, now, 0), ops.stack(cost, axis=-1)[:, None])
         age = ops.where(frame != HOLD, 1, ops.minimum(age + 1, OLDEST))
-        kept = (tokens, sounds, costs, state, age, run)
+        kept = (tokens, sounds, costs, state, age, run, heard)
         if steer:
             chosen, weight = _survivors(weight, ops.take(chance, now, axis=0)[0, -1], now % BEAT == BEAT - 1)
             kept = tuple(ops.take(each, chosen, axis=0) for each in kept)
@@ -312,17 +325,20 @@ def _write(
         ops.zeros((count, model.memory)),
         ops.zeros((count, len(VOICES)), "int32"),
         ops.zeros(shape[:2], "int32"),
+        ops.zeros((count, known[0].shape[1]), "int32"),
         ops.zeros((count,)),
     )
     done = ops.while_loop(lambda now, *_: now < stop, body, start)
     return done[1][:, BEAT:], done[3]
 
 
-def _hints(tokens: Tensor, run: Tensor, now: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+def _hints(tokens: Tensor, sounds: Tensor, run: Tensor, now: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
     """As ``chorale_tokens.copy_hints``, for one frame; ``run`` holds the lengths of the matches up to the last one."""
     last = ops.take(tokens, now - 1, axis=1)
     same = ops.all(tokens == last[:, None], axis=-1) & (frames < now - 1) & (frames >= BEAT)
-    run = ops.where(same, ops.pad(run[:, :-1], ((0, 0), (1, 0))) + 1, 0)
+    same = same & ops.all(sounds == ops.take(sounds, now - 1, axis=1)[:, None], axis=-1)
+    begun = ops.sum(ops.cast(last > SILENCE, "int32"), axis=-1, keepdims=True)
+    run = ops.where(same, ops.pad(run[:, :-1], ((0, 0), (1, 0))) + begun, 0)
     # Of equally long matches, the latest.
     best = ops.cast(ops.argmax(run * frames.shape[0] + frames, axis=1), "int32")
     longest = ops.take_along_axis(run, best[:, None], axis=1)
@@ -330,6 +346,28 @@ def _hints(tokens: Tensor, run: Tensor, now: Tensor, frames: Tensor) -> tuple[Te
     index = ops.minimum(best + 1, frames.shape[0] - 1)[:, None, None]
     following = ops.take_along_axis(tokens, ops.broadcast_to(index, (tokens.shape[0], 1, len(VOICES))), axis=1)[:, 0]
     return run, ops.concatenate([ops.where(level > 0, following, 0), level], axis=-1)
+
+
+def _hear(run: Tensor, token: Tensor, state: Tensor, place: Tensor, known: Sequence[Tensor]) -> Tensor:
+    """The lengths of the matches with the tunes that are known (count, N), after one more frame of the soprano."""
+    longer = ops.minimum(run + ops.cast(token > SILENCE, "int32")[:, None], LONGEST)
+    return ops.where(ops.take(known[1], place, axis=0) == state[:, None], longer, 0)
+
+
+def _next_place(run: Tensor, place: Tensor, known: Sequence[Tensor]) -> Tensor:
+    """The same for the frames that follow; those on the beat stand in the next row of the tunes."""
+    following = ops.pad(run[:, :-1], ((0, 0), (1, 0)))
+    return ops.where(ops.take(known[2], place, axis=0), 0, ops.where(place[:, None] == 0, following, run))
+
+
+def _votes(run: Tensor, place: Tensor, now: Tensor, known: Sequence[Tensor], followed: Tensor) -> Tensor:
+    """As ``Tunes.votes``, for one frame, (count, ``VOCABULARY``)."""
+    worth = ops.power(BASE, ops.arange(LONGEST + 1, dtype="float32"))
+    here = ops.cast(ops.one_hot(place, BEAT), "bool")[..., None] & (known[1] >= 0)
+    weights = ops.where(here, ops.take(worth, run)[:, None], 0.0)
+    weights = ops.where(now > 0, weights, ops.cast(known[2], "float32"))
+    votes = ops.matmul(ops.reshape(weights, (run.shape[0], -1)), followed)
+    return votes / ops.sum(votes, axis=-1, keepdims=True)
 
 
 def _survivors(weight: Tensor, luck: Tensor, due: Tensor) -> tuple[Tensor, Tensor]:
