@@ -36,9 +36,9 @@ from artbook.music.composing import (
     melody_plan,
     soprano_given,
 )
+from artbook.music.hymn_tunes import BASE, HymnTunes
 from artbook.music.piano_roll import Note
 from artbook.music.plans import PlanCounts
-from artbook.music.tunes import BASE, Tunes
 
 SMALL = Recipe(steps=3, memory=12, hidden=10, batch=4, beats=16, pieces=4)
 
@@ -167,7 +167,7 @@ def test_rows_have_every_frame_once(pieces):
 def test_a_tune_is_heard_by_hand():
     """Two tunes of four frames; what follows the first note of one, and of neither."""
     tunes = [np.array(each)[:, None] for each in ([40, HOLD, 42, HOLD], [40, HOLD, 45, HOLD])]
-    known = Tunes.of([Piece(plan_of(4), np.tile(tune, 4).astype(np.int32)) for tune in tunes])
+    known = HymnTunes.of([Piece(plan_of(4), np.tile(tune, 4).astype(np.int32)) for tune in tunes])
     new = Piece(plan_of(4), np.tile([[40], [HOLD], [42], [HOLD]], 4).astype(np.int32))
     votes = known.votes(new)
     np.testing.assert_allclose(votes.sum(axis=1), 1, rtol=1e-6)
@@ -181,16 +181,16 @@ def test_a_tune_is_heard_by_hand():
 
 def test_a_longer_match_has_more_votes():
     lines = [[40, 42, 44, 46], [41, 42, 44, 47], [43, 50, 44, 48]]
-    known = Tunes.of([Piece(plan_of(4), np.tile(np.array(line)[:, None], 4).astype(np.int32)) for line in lines])
+    known = HymnTunes.of([Piece(plan_of(4), np.tile(np.array(line)[:, None], 4).astype(np.int32)) for line in lines])
     votes = known.votes(Piece(plan_of(4), np.tile(np.array([[40], [42], [44], [46]]), 4).astype(np.int32)))[3]
     assert votes[46] / votes[47] == pytest.approx(BASE)
     assert votes[47] / votes[48] == pytest.approx(BASE)
     with pytest.raises(ValueError, match="at least one piece"):
-        Tunes.of([])
+        HymnTunes.of([])
 
 
 def test_a_piece_is_no_help_to_itself(pieces):
-    known = Tunes.of(pieces)
+    known = HymnTunes.of(pieces)
     index = np.arange(pieces[0].plan.length), pieces[0].tokens[:, 0]
     assert known.votes(pieces[0])[index].mean() > 0.9 > known.votes(pieces[0], owner=0)[index].mean()
 

@@ -14,7 +14,7 @@ from keras import ops
 from artbook.data.chorales import VOICES
 from artbook.data.keyboard import is_whole
 from artbook.music.chorale_tokens import BEAT, FEATURES, HOLD, MATCHES, OLDEST, SILENCE, SOUNDS, VOCABULARY
-from artbook.music.tunes import Tunes
+from artbook.music.hymn_tunes import HymnTunes
 
 Tensor = Any
 # The voices in the order in which a frame is written: the melody, the bass, and what lies between them.
@@ -44,7 +44,7 @@ class ChoraleModel(keras.Model):
 
     def __init__(
         self,
-        tunes: Tunes,
+        tunes: HymnTunes,
         memory: int = 256,
         hidden: int = 160,
         embedding: int = 24,

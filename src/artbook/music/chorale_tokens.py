@@ -285,7 +285,7 @@ def rows(pieces: Sequence[Piece], votes: Sequence[Floats], beats: int | None = N
 
     Args:
         pieces: at least one.
-        votes: for the soprano of each, (T, ``VOCABULARY``), as ``Tunes.votes`` counts them.
+        votes: for the soprano of each, (T, ``VOCABULARY``), as ``HymnTunes.votes`` counts them.
         beats: of a row, at least 4; left out, those of the longest piece.
 
     Raises:

@@ -13,10 +13,10 @@ from filelock import FileLock
 
 from artbook.data import chorales
 from artbook.data.store import Arrays, cache_folder, cached_arrays
-from artbook.music import chorale_model, chorale_tokens, tunes
+from artbook.music import chorale_model, chorale_tokens, hymn_tunes
 from artbook.music.chorale_model import ChoraleModel
 from artbook.music.chorale_tokens import BEAT, VOCABULARY, Piece, Rows, Whole, rows
-from artbook.music.tunes import Tunes
+from artbook.music.hymn_tunes import HymnTunes
 
 # Rows that the model judges at once, and the beats to which their length is rounded up: few shapes are compiled.
 _ROWS, _BEATS = 8, 32
@@ -86,7 +86,7 @@ def build(music: Sequence[Piece], recipe: Recipe, seed: int) -> ChoraleModel:
         seed: of the weights and of the dropout, zero or more.
     """
     keras.utils.set_random_seed(seed)
-    model = ChoraleModel(Tunes.of(music[: recipe.pieces]), recipe.memory, recipe.hidden, dropout=recipe.dropout)
+    model = ChoraleModel(HymnTunes.of(music[: recipe.pieces]), recipe.memory, recipe.hidden, dropout=recipe.dropout)
     model.build()
     return model
 
@@ -190,7 +190,7 @@ def _packed(result: Trained) -> Arrays:
 
 def _digest(recipe: Recipe, seed: int) -> str:
     """Twenty letters that stand for all that decides the weights: recipe, seed, backend and the sources."""
-    sources = [Path(str(module.__file__)) for module in (chorales, chorale_tokens, chorale_model, tunes)]
+    sources = [Path(str(module.__file__)) for module in (chorales, chorale_tokens, chorale_model, hymn_tunes)]
     content = b"".join(path.read_bytes() for path in (*sources, Path(__file__)))
     decided = f"{astuple(recipe)} {seed} {keras.backend.backend()} {keras.__version__}".encode()
     return hashlib.sha256(content + decided).hexdigest()[:20]

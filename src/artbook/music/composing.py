@@ -25,9 +25,9 @@ from artbook.music.chorale_tokens import (
     to_tokens,
     to_voices,
 )
+from artbook.music.hymn_tunes import BASE, LONGEST, states
 from artbook.music.piano_roll import Note, check_notes
 from artbook.music.sampling import draw
-from artbook.music.tunes import BASE, LONGEST, states
 from artbook.nn.transformer import compiled
 
 Tensor = Any
@@ -270,7 +270,7 @@ def _write(
 ) -> tuple[Tensor, Tensor]:
     """Write frames 0 to ``stop``; arrays have a beat of silence in front, so that the first has a past.
 
-    ``known`` are the tokens, states and beginnings of ``Tunes``, a row a place in the beat.
+    ``known`` are the tokens, states and beginnings of ``HymnTunes``, a row a place in the beat.
     """
     count, length = features.shape[:2]
     plan = model.look_ahead(features)
@@ -361,7 +361,7 @@ def _next_place(run: Tensor, place: Tensor, known: Sequence[Tensor]) -> Tensor:
 
 
 def _votes(run: Tensor, place: Tensor, now: Tensor, known: Sequence[Tensor], followed: Tensor) -> Tensor:
-    """As ``Tunes.votes``, for one frame, (count, ``VOCABULARY``)."""
+    """As ``HymnTunes.votes``, for one frame, (count, ``VOCABULARY``)."""
     worth = ops.power(BASE, ops.arange(LONGEST + 1, dtype="float32"))
     here = ops.cast(ops.one_hot(place, BEAT), "bool")[..., None] & (known[1] >= 0)
     weights = ops.where(here, ops.take(worth, run)[:, None], 0.0)

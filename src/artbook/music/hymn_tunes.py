@@ -1,7 +1,7 @@
 """The tunes that are known: where a soprano of the training pieces went the same way, and how it went on.
 
 Chorales are hymns. Bach set many of their tunes more than once, and so a new chorale's soprano has often been heard
-before, with other voices below it. ``Tunes`` counts what followed every passage that matches the last notes, the
+before, with other voices below it. ``HymnTunes`` counts what followed every passage that matches the last notes, the
 longer the match, the more it counts: a Markov chain of every order at once (chapter ``composing``).
 """
 
@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from artbook.music.chorale_tokens import BEAT, HOLD, SILENCE, SOUNDS, VOCABULARY, Floats, Piece, Whole, to_sounds
+from artbook.music.memories import NOBODY
 
-NOBODY = -1
 # A place whose match is longer by a note has so many times the votes, up to so many notes.
 BASE, LONGEST = 8.0, 12
 
 
 @dataclass(frozen=True)
-class Tunes:
+class HymnTunes:
     """Sopranos, one after the other, a row a beat of four frames.
 
     Attributes:
@@ -36,7 +36,7 @@ class Tunes:
     owners: Whole
 
     @classmethod
-    def of(cls, pieces: Sequence[Piece]) -> "Tunes":
+    def of(cls, pieces: Sequence[Piece]) -> "HymnTunes":
         """The tunes of pieces, whose numbers are their owners.
 
         Args:
