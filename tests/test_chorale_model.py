@@ -244,6 +244,15 @@ def test_samples_cost_what_the_model_asks_and_stay_in_range(model, pieces):
     np.testing.assert_allclose(composition.costs, costs, atol=1e-4)
 
 
+def test_other_tunes_may_lead_the_soprano(model, pieces, monkeypatch):
+    piece, others = pieces[0], HymnTunes.of(pieces[1:2])
+    own, led = (compose(model, [piece.plan], [piece.tokens], tunes=tunes)[0].costs for tunes in (None, others))
+    monkeypatch.setattr(model, "tunes", others)
+    np.testing.assert_allclose(led, token_costs(model, [piece])[0], atol=1e-4)
+    assert np.abs(led - own)[:, 0].max() > 0.1
+    np.testing.assert_allclose(led[:, 1:], own[:, 1:], atol=1e-4)
+
+
 @pytest.mark.parametrize("steer", [False, True])
 def test_what_is_given_stays(model, pieces, steer):
     piece = pieces[0]

@@ -52,8 +52,9 @@ def test_every_chord_in_root_position_has_its_name(quality):
         assert chord([48 + root + tone for tone in QUALITIES[quality]]) == Chord(root, quality)
 
 
-def test_flats_are_written_in_keys_with_flats():
-    assert (Chord(10, "7").symbol(), Chord(10, "7").symbol(-1)) == ("A♯7", "B♭7")
+def test_a_root_is_spelled_as_its_key_has_it():
+    assert [Chord(10, "7").symbol(fifths) for fifths in (-1, 0, 5)] == ["B♭7", "B♭7", "A♯7"]
+    assert Chord(8, "dim").symbol() == "G♯dim"
 
 
 def music(*beats, tonic=0):

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from artbook.data.chorales import STEPS_PER_QUARTER
 from artbook.music.chorale_tokens import Plan
+from artbook.notation import spell
 
 # The tones of a chord in semitones above its root, and what is written behind the root.
 QUALITIES = {
@@ -24,8 +25,6 @@ QUALITIES = {
     "aug": (0, 4, 8),
 }
 CADENCES = ("authentic", "authentic elsewhere", "half", "plagal", "other")
-_SHARPS = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
-_FLATS = ("C", "D♭", "D", "E♭", "E", "F", "G♭", "G", "A♭", "A", "B♭", "B")
 _DOMINANTS = ("", "7")
 
 
@@ -41,8 +40,9 @@ class Chord(NamedTuple):
     quality: str
 
     def symbol(self, fifths: int = 0) -> str:
-        """As it is written under a score, for example ``F♯m7``; with flats if the key signature has some."""
-        return (_FLATS if fifths < 0 else _SHARPS)[self.root] + self.quality
+        """As it is written under a score in the key with so many sharps, or flats below zero: ``F♯m7``."""
+        letter, alteration, _ = spell(self.root, fifths)
+        return letter + ("♯" * alteration if alteration > 0 else "♭" * -alteration) + self.quality
 
 
 def chord(pitches: npt.ArrayLike) -> Chord | None:

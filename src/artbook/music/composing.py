@@ -25,7 +25,7 @@ from artbook.music.chorale_tokens import (
     to_tokens,
     to_voices,
 )
-from artbook.music.hymn_tunes import BASE, LONGEST, states
+from artbook.music.hymn_tunes import BASE, LONGEST, HymnTunes, states
 from artbook.music.piano_roll import Note, check_notes
 from artbook.music.sampling import draw
 from artbook.nn.transformer import compiled
@@ -35,7 +35,7 @@ FREE = -1
 # The lowest and the highest note of each voice in the training chorales, MIDI.
 RANGES = ((57, 81), (53, 74), (48, 69), (36, 64))
 # Lengths are rounded up to so many frames, so that few loops are compiled.
-_ROUNDED = 128
+_ROUNDED = 256
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ def compose(
     top_p: float = 1.0,
     seed: int = 0,
     steer: bool = False,
+    tunes: HymnTunes | None = None,
 ) -> list[Composition]:
     """Write one piece to each plan, all side by side, each token drawn given those before it.
 
@@ -83,6 +84,7 @@ def compose(
         seed: of the draw, zero or more.
         steer: after every beat keep the pieces that led well to the tokens given, and copy them over the others: a
             particle filter (Doucet and Johansen 2008). All plans are one then, and all pieces tries at it.
+        tunes: which lead the soprano; left out, those that the model knows.
 
     Returns:
         The pieces. A note that is free stays within ``RANGES``.
@@ -112,7 +114,7 @@ def compose(
     whole = [ops.convert_to_tensor(each, dtype="int32") for each in (-(-longest // BEAT) * BEAT, features, wanted)]
     limits = np.stack([_out_of_range(plan) for plan in plans])
     real = [ops.convert_to_tensor(each, dtype="float32") for each in (limits, chance, temperature, top_p)]
-    tunes = model.tunes
+    tunes = model.tunes if tunes is None else tunes
     known = [ops.convert_to_tensor(each.T) for each in (tunes.tokens, tunes.states, tunes.begins)]
     tokens, costs = (ops.convert_to_numpy(each) for each in _program(model, steer)(*whole, *real, *known))
     return [
