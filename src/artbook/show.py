@@ -146,8 +146,8 @@ def _in_figures(number: float, figures: int) -> str:
     return rf"{mantissa} \times 10^{{{int(exponent)}}}" if exponent else mantissa
 
 
-# What a column of numbers is made of: 3.98, 4.1 ± 0.2, 31 %, +0.5, a bold 7.1, or nothing.
-_NUMBER = re.compile(r"(\*{0,2}[-+−±<>]?\d.*)?")
+# What a column of numbers is made of: 3.98, 4.1 ± 0.2, 31 %, +0.5, ± 0.5, a bold 7.1, nan, or nothing.
+_NUMBER = re.compile(r"(\*{0,2}[-+−±<>]? ?\d.*|nan)?")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Markdown:
