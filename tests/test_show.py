@@ -116,10 +116,15 @@ def test_files_that_are_refused(content, name, message):
 
 
 def test_columns_of_numbers_stand_to_the_right():
-    rows = [("Bach", 3.98, "4.1 ± 0.2", "exact"), ("*ours*", "**4**", "", "5 seeds of"), ("x", "± 0.5", "nan", "<2")]
+    rows = [("Bach", 3.98, "4.1 ± 0.2", "exact"), ("*ours*", "**4**", "", "5 seeds of"), ("x", "+0.5", "-1", "<2")]
     lines = show.table(["maker", "cost", "spread", "note"], rows).data.splitlines()
     assert lines[:2] == ["| maker | cost | spread | note |", "| --- | --: | --: | --- |"]
     assert lines[2:4] == ["| Bach | 3.98 | 4.1 ± 0.2 | exact |", "| *ours* | **4** |  | 5 seeds of |"]
+
+
+@pytest.mark.parametrize("cell", ["± 0.5", "nan", "−3", ">2", "31 %"])
+def test_a_column_of_such_cells_stands_to_the_right(cell):
+    assert show.table(["cost"], [(cell,), ("1.5",)]).data.splitlines()[1] == "| --: |"
 
 
 @pytest.mark.parametrize(("head", "rows"), [([], [[]]), (["a"], []), (["a", "b"], [("1",)]), (["a"], [("1", "2")])])
