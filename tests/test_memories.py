@@ -103,6 +103,18 @@ def test_the_best_places_vote_by_their_scores():
     assert chosen.trust == pytest.approx([np.log(3)])
 
 
+@pytest.mark.parametrize("length", [1, 31, 32, 33, 300, 1000])
+@pytest.mark.parametrize("neighbours", [1, 8, 40])
+def test_a_large_memory_is_searched_in_blocks_to_the_same_end(length, neighbours):
+    scores = np.random.default_rng(length).random((5, length), dtype=np.float32)
+    scores[:, ::3] = -1
+    chosen = voters(scores, replace(ALL, neighbours=neighbours))
+    count = min(neighbours, length)
+    found = np.take_along_axis(scores, chosen.places[:, :count], axis=1)
+    np.testing.assert_array_equal(np.sort(found, axis=1), np.sort(scores, axis=1)[:, -count:])
+    assert all(len(set(row)) == count for row in chosen.places[:, :count].tolist())
+
+
 def test_nobody_votes_where_nothing_is_remembered():
     chosen = voters(np.array([[-1, 0, -1]], "f4"), replace(ALL, neighbours=4))
     assert chosen.places.shape == chosen.weights.shape == (1, 4)

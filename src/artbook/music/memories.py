@@ -22,6 +22,8 @@ Floats = npt.NDArray[np.float32]
 Whole = npt.NDArray[np.int64]
 
 NOBODY = -1
+# When the best places of a memory are sought, so many are looked at as one, by the best of them.
+_ROWS = 16
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,13 @@ class Witness:
 
     def liken(self, frames: Frames, others: Frames) -> Floats:
         """``resemblance`` to the power of the exponent, ``(n, m)``."""
-        alike = resemblance(frames, others)
+        return self.sharpen(resemblance(frames, others))
+
+    def sharpen(self, alike: Floats) -> Floats:
+        """Numbers to the power of the exponent."""
         # By squaring, which is ten times faster than a power.
         for _ in range(self.exponent.bit_length() - 1):
-            alike *= alike
+            alike = alike * alike
         return alike
 
 
@@ -91,16 +96,16 @@ def resemblance(frames: Frames, others: Frames) -> Floats:
     """How much frames have in common: the keys that both have, over the keys of the fuller one; 1 if both are empty.
 
     Args:
-        frames: bool ``(n, 88)``.
-        others: bool ``(m, 88)``.
+        frames: bool, or 0 and 1 as float32, ``(..., n, 88)``.
+        others: the same, ``(..., m, 88)``.
 
     Returns:
-        0 to 1, ``(n, m)``.
+        0 to 1, ``(..., n, m)``.
     """
-    left, right = frames.astype(np.float32), others.astype(np.float32)
-    sizes = left.sum(axis=1)[:, np.newaxis], right.sum(axis=1)
-    alike = left @ right.T
-    alike /= np.maximum(np.maximum(*sizes), 1)
+    left, right = np.asarray(frames, np.float32), np.asarray(others, np.float32)
+    sizes = left.sum(axis=-1)[..., np.newaxis], right.sum(axis=-1)[..., np.newaxis, :]
+    alike = left @ np.swapaxes(right, -1, -2)
+    alike /= np.maximum(sizes[0], np.maximum(sizes[1], 1))
     if (silent := sizes[0] == 0).any():
         alike += silent & (sizes[1] == 0)
     return alike
@@ -148,7 +153,7 @@ def voters(scores: Floats, witness: Witness) -> Voters:
         witness: how many vote, and how evenly.
     """
     count = min(witness.neighbours, scores.shape[1])
-    places = np.argpartition(scores, -count, axis=1)[:, -count:]
+    places = _best(scores, count)
     of_each = np.take_along_axis(scores, places, axis=1)
     best = of_each.max(axis=1, keepdims=True)
     weights = np.where(of_each > 0, np.exp((of_each - best) / witness.temperature), np.float32(0))
@@ -156,6 +161,21 @@ def voters(scores: Floats, witness: Witness) -> Voters:
     return Voters(
         np.pad(places, missing), np.pad(weights, missing).astype(np.float32), np.log1p(np.maximum(best[:, 0], 0))
     )
+
+
+def _best(scores: Floats, count: int) -> Whole:
+    """The places of the highest scores of each row, in no order, ``(n, count)``."""
+    columns = scores.shape[1] // _ROWS
+    if columns <= count:
+        return np.argpartition(scores, -count, axis=1)[:, -count:]
+    # Each row as a table: the best stand in the columns whose best are the best, or in what the table has not.
+    tables = scores[:, : _ROWS * columns].reshape(-1, _ROWS, columns)
+    chosen = np.argpartition(tables.max(axis=1), -count, axis=1)[:, -count:]
+    places = (chosen[:, np.newaxis] + columns * np.arange(_ROWS)[:, np.newaxis]).reshape(len(scores), -1)
+    rest = np.tile(np.arange(_ROWS * columns, scores.shape[1]), (len(scores), 1))
+    places = np.concatenate([places, rest], axis=1)
+    best = np.argpartition(np.take_along_axis(scores, places, axis=1), -count, axis=1)[:, -count:]
+    return np.take_along_axis(places, best, axis=1)
 
 
 def tally(notes: npt.NDArray[np.int32], weights: Floats) -> Floats:

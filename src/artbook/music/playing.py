@@ -4,9 +4,9 @@ What was heard is kept from frame to frame as scores of the memories' places, so
 the frames of each memory and one pass through the network (chapter ``sequence-models``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,16 +15,7 @@ from keras import ops
 from artbook.data.keyboard import KEYS, check_frames, is_whole
 from artbook.music.composer import START, Composer, FrameWriter
 from artbook.music.encoding import END, NOTES, listed_frames, note_lists
-from artbook.music.memories import (
-    Memory,
-    Voters,
-    Witness,
-    expected_frame,
-    first_barred,
-    followed,
-    tally,
-    voters,
-)
+from artbook.music.memories import Memory, Witness, first_barred, followed, resemblance, voters
 from artbook.music.sampling import draw
 from artbook.nn.transformer import compiled
 
@@ -37,77 +28,74 @@ Tensor = Any
 _COLDEST, _HOTTEST = 0.001, 1000
 
 
+class Heard(NamedTuple):
+    """The voters of one witness on the next frame of each piece.
+
+    Attributes:
+        weights: as in ``memories.Voters``, ``(pieces, K)``.
+        trust: the same, ``(pieces,)``.
+        frames: what each voter votes for, 0 and 1, ``(pieces, K, 88)``.
+        lists: the same as lists, ``(pieces, K, slots)``.
+    """
+
+    weights: Floats
+    trust: Floats
+    frames: Floats
+    lists: Whole
+
+
 class OfOthers:
     """A memory of other pieces, followed by pieces that are written side by side."""
 
-    def __init__(self, memory: Memory, witness: Witness, pieces: int) -> None:
-        self.memory, self.witness = memory, witness
-        self.scores = np.tile(memory.begins.astype(np.float32), (pieces, 1))
+    def __init__(self, memory: Memory, witnesses: Sequence[Witness], pieces: int, slots: int) -> None:
+        self.memory, self.witnesses = memory, witnesses
+        self.numbers, self.lists = memory.frames.astype(np.float32), note_lists(memory.frames, slots)
+        self.scores = [np.tile(memory.begins.astype(np.float32), (pieces, 1)) for _ in witnesses]
 
     def hear(self, frames: Frames) -> None:
         """Take note of the frames ``(pieces, 88)`` that were just written."""
-        alike = self.witness.liken(frames, self.memory.frames)
-        self.scores = followed(self.scores, alike, self.memory.begins, self.witness.decay)
+        # The costly product is the same for all witnesses.
+        alike = resemblance(frames, self.numbers)
+        self.scores = [
+            followed(scores, witness.sharpen(alike), self.memory.begins, witness.decay)
+            for scores, witness in zip(self.scores, self.witnesses, strict=True)
+        ]
 
-    def recall(self) -> tuple[Voters, Frames]:
-        """Who votes on the next frame of each piece, and their frames, ``(pieces, voters, 88)``."""
-        chosen = voters(self.scores, self.witness)
-        return chosen, self.memory.frames[chosen.places]
+    def recall(self) -> list[Heard]:
+        """Who votes on the next frame of each piece, for each witness."""
+        chosen = [voters(*each) for each in zip(self.scores, self.witnesses, strict=True)]
+        return [Heard(c.weights, c.trust, self.numbers[c.places], self.lists[c.places]) for c in chosen]
 
 
 class OfItself:
     """What each of the pieces that are written side by side remembers of itself."""
 
-    def __init__(self, witness: Witness, pieces: int, length: int) -> None:
+    def __init__(self, witness: Witness, pieces: int, length: int, slots: int) -> None:
         self.witness = witness
-        self.written = np.zeros((pieces, length, KEYS), dtype=bool)
+        self.written = np.zeros((pieces, length, KEYS), dtype=np.float32)
+        self.lists = np.full((pieces, length, slots), END, dtype=np.int32)
         self.scores = np.zeros((pieces, length), dtype=np.float32)
         self.count = 0
         self.stood = np.zeros(pieces, dtype=np.int64)
 
     def hear(self, frames: Frames) -> None:
         """Take note of the frames ``(pieces, 88)`` that were just written."""
-        self.written[:, self.count] = frames
-        changed = (frames != self.written[:, self.count - 1]).any(axis=1) if self.count else True
+        here = frames.astype(np.float32)
+        changed = (here != self.written[:, self.count - 1]).any(axis=1) if self.count else True
+        self.written[:, self.count], self.lists[:, self.count] = here, note_lists(frames, self.lists.shape[2])
         self.stood = np.where(changed, 1, self.stood + 1)
         self.count += 1
-        past = self.written[:, : self.count]
-        pairs = zip(frames[:, np.newaxis], past, strict=True)
-        alike = np.concatenate([self.witness.liken(frame, others) for frame, others in pairs])
+        alike = self.witness.sharpen(resemblance(here[:, np.newaxis], self.written[:, : self.count])[:, 0])
         first = np.arange(self.count) == 0
         self.scores[:, : self.count] = followed(self.scores[:, : self.count], alike, first, self.witness.decay)
 
-    def recall(self) -> tuple[Voters, Frames]:
-        """Who votes on the next frame of each piece, and their frames, ``(pieces, voters, 88)``."""
+    def recall(self) -> list[Heard]:
+        """Who votes on the next frame of each piece."""
         barred = np.arange(self.scores.shape[1]) >= first_barred(self.count, self.stood)[:, np.newaxis]
-        past = np.where(barred, np.float32(-1), self.scores)
-        chosen = voters(past, self.witness)
-        return chosen, np.take_along_axis(self.written, chosen.places[..., np.newaxis], axis=1)
-
-
-@lru_cache(maxsize=1)
-def _hand_of(network: FrameWriter) -> "_Hand":
-    """The programs of the last network that wrote, so that it is not compiled again for its next pieces."""
-    return _Hand(network)
-
-
-class _Hand:
-    """The network of a composer as compiled programs: one reads, one draws a note."""
-
-    def __init__(self, network: FrameWriter) -> None:
-        self.network = network
-        self.state = compiled(network, network.state)
-        self.note = compiled(network, self._note)
-
-    def _note(
-        self, known: Sequence[Tensor], votes: Tensor, agreeing: Tensor, uniform: Tensor, temperature: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """The next note of each list, and the sum of what is written with it."""
-        state, written, last, before, slot = known
-        logits = self.network.logits(state, written, last, before, slot, votes, agreeing)
-        note = draw(logits, uniform, temperature)
-        note = ops.where(last == END, END, note)
-        return note, written + self.network.written(note)
+        chosen = voters(np.where(barred, np.float32(-1), self.scores), self.witness)
+        places = chosen.places[..., np.newaxis]
+        voted = (np.take_along_axis(each, places, axis=1) for each in (self.written, self.lists))
+        return [Heard(chosen.weights, chosen.trust, *voted)]
 
 
 def write(
@@ -147,72 +135,78 @@ def write(
     sizes = composer.network.sizes
     memories: list[OfOthers | OfItself] = []
     if composer.memory is not None:
-        memories += [OfOthers(composer.memory, each, pieces) for each in sizes.memories]
+        memories.append(OfOthers(composer.memory, sizes.memories, pieces, sizes.slots))
     if sizes.copies is not None:
-        memories.append(OfItself(sizes.copies, pieces, length))
-    hand, rng = _hand_of(composer.network), np.random.default_rng(seed)
+        memories.append(OfItself(sizes.copies, pieces, length, sizes.slots))
+    hand, rng = _hand(composer.network), np.random.default_rng(seed)
     written = np.zeros((pieces, sizes.window + length, KEYS), dtype=bool)
     for place in range(length):
         now = sizes.window + place
         if place < len(given):
             written[:, now] = given[place]
         else:
-            window = written[:, place:now][:, ::-1]
+            window = written[:, place:now][:, ::-1].astype(np.float32)
+            before = note_lists(written[:, now - 1], sizes.slots)
             # In float64 a number next to 1 would be rounded to 1, and no note drawn.
             uniform = rng.random((sizes.slots, pieces), dtype=np.float32)
-            written[:, now] = _frame(hand, window, place, memories, uniform, temperature)
+            heard = [each for memory in memories for each in memory.recall()]
+            lists = hand(window, np.int32(place), before, heard, uniform, np.float32(temperature))
+            written[:, now] = listed_frames(ops.convert_to_numpy(lists))
         for memory in memories:
             memory.hear(written[:, now])
     return written[:, sizes.window :]
 
 
+@lru_cache(maxsize=1)
+def _hand(network: FrameWriter) -> Callable[..., Tensor]:
+    """The compiled ``_frame`` of the last network that wrote, so that it is not compiled again for its next pieces."""
+    return compiled(network, lambda *arrays: _frame(network, *arrays))
+
+
 def _frame(
-    hand: _Hand,
-    window: Frames,
-    place: int,
-    memories: Sequence[OfOthers | OfItself],
-    uniform: Floats,
-    temperature: float,
-) -> Frames:
-    """The next frame of each piece."""
-    sizes, pieces = hand.network.sizes, len(window)
-    panel = _Panel([memory.recall() for memory in memories], pieces, sizes.slots)
-    state = hand.state(window.astype(np.int8), np.full((pieces, 1), place, dtype=np.int32), panel.expected, panel.trust)
-    before = note_lists(window[:, 0], sizes.slots)
-    lists = np.full((pieces, sizes.slots), END, dtype=np.int32)
-    last = np.full(pieces, START, dtype=np.int32)
-    written = hand.network.written(last)
-    for slot in range(sizes.slots):
+    network: FrameWriter,
+    window: Tensor,
+    place: Tensor,
+    before: Tensor,
+    heard: Sequence[Heard],
+    uniform: Tensor,
+    temperature: Tensor,
+) -> Tensor:
+    """The list of the next frame of each piece, drawn note by note, ``(pieces, slots)``."""
+    pieces, slots = before.shape
+    whole = [ops.maximum(ops.sum(each.weights, axis=1, keepdims=True), 1e-9) for each in heard]
+    means = [
+        ops.einsum("pk,pkn->pn", each.weights / sums, each.frames) for each, sums in zip(heard, whole, strict=True)
+    ]
+    expected = ops.reshape(_stack(means, pieces, 0, KEYS), (pieces, len(heard) * KEYS))
+    trust = _stack([each.trust for each in heard], pieces, 0)
+    state = network.state(window, ops.full((pieces, 1), place), expected, trust)
+    last = ops.full((pieces,), START, "int32")
+    written = network.written(last)
+    weights = [each.weights for each in heard]
+    lists = []
+    for slot in range(slots):
+        notes = [each.lists[:, :, slot] for each in heard]
+        votes = _stack([_tally(*each) for each in zip(notes, weights, strict=True)], pieces, 0, NOTES)
+        agree = [ops.sum(each, axis=1) / sums[:, 0] for each, sums in zip(weights, whole, strict=True)]
         known = (state, written, last, before[:, slot], np.int32(slot))
-        votes, agreeing = panel.vote(slot)
-        note, written = hand.note(known, votes, agreeing, uniform[slot], np.float32(temperature))
-        last = lists[:, slot] = ops.convert_to_numpy(note)
-        panel.hear(slot, last)
-    return listed_frames(lists)
+        logits = network.logits(*known, votes, _stack(agree, pieces, 0))
+        last = ops.where(last == END, END, draw(logits, uniform[slot], temperature))
+        written = written + network.written(last)
+        lists.append(last)
+        # Who had another note falls silent.
+        weights = [each * ops.cast(n == last[:, None], each.dtype) for each, n in zip(weights, notes, strict=True)]
+    return ops.stack(lists, axis=1)
 
 
-class _Panel:
-    """The voters of all memories on one frame, asked slot by slot."""
+def _tally(notes: Tensor, weights: Tensor) -> Tensor:
+    """As ``memories.tally``."""
+    pieces = notes.shape[0]
+    places = notes + NOTES * ops.arange(pieces)[:, None]
+    counts = ops.segment_sum(ops.reshape(weights, (-1,)), ops.reshape(places, (-1,)), pieces * NOTES)
+    return ops.reshape(counts, (pieces, NOTES)) / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1e-9)
 
-    def __init__(self, recalled: Sequence[tuple[Voters, Frames]], pieces: int, slots: int) -> None:
-        self.lists = [note_lists(each.reshape(-1, KEYS), slots).reshape(pieces, -1, slots) for _, each in recalled]
-        self.weights = [chosen.weights for chosen, _ in recalled]
-        self.whole = [np.maximum(each.sum(axis=1), 1e-9) for each in self.weights]
-        nothing = np.zeros((pieces, 0), dtype=np.float32)
-        means = (expected_frame(frames, chosen.weights) for chosen, frames in recalled)
-        self.expected = np.concatenate([nothing, *means], axis=1)
-        self.trust = np.concatenate([nothing, *(chosen.trust[:, np.newaxis] for chosen, _ in recalled)], axis=1)
 
-    def vote(self, slot: int) -> tuple[Floats, Floats]:
-        """The votes ``(pieces, witnesses, 89)``, and what share of the voters still agrees."""
-        votes = np.zeros((len(self.expected), len(self.lists), NOTES), dtype=np.float32)
-        agreeing = np.zeros(votes.shape[:2], dtype=np.float32)
-        for number, (lists, weights) in enumerate(zip(self.lists, self.weights, strict=True)):
-            votes[:, number] = tally(lists[:, :, slot], weights)
-            agreeing[:, number] = weights.sum(axis=1) / self.whole[number]
-        return votes, agreeing
-
-    def hear(self, slot: int, notes: Whole) -> None:
-        """Silence those who had another note in this slot."""
-        pairs = zip(self.lists, self.weights, strict=True)
-        self.weights = [weights * (lists[:, :, slot] == notes[:, np.newaxis]) for lists, weights in pairs]
+def _stack(of_witnesses: list[Tensor], *without_any: int) -> Tensor:
+    """What the witnesses say, side by side; zeros of this shape if there are none."""
+    return ops.stack(of_witnesses, axis=1) if of_witnesses else ops.zeros(without_any)

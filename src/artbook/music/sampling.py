@@ -31,19 +31,21 @@ def nucleus(logits: Tensor, top_p: Tensor) -> Tensor:
     return ops.where(logits >= least, logits, ops.cast(-1e9, logits.dtype))
 
 
-def draw(logits: Tensor, uniform: Tensor, temperature: Tensor = 1.0, top_p: Tensor = 1.0) -> Tensor:
+def draw(logits: Tensor, uniform: Tensor, temperature: Tensor = 1.0, top_p: Tensor | None = None) -> Tensor:
     """Draw a token from the softmax of logits, divided by the temperature and cut to the nucleus.
 
     Args:
         logits: (..., vocabulary).
         uniform: numbers drawn uniformly from 0 to below 1, (...): the only chance in the draw.
         temperature: a scalar above 0: 1 leaves the probabilities as they are, less favours what is likely.
-        top_p: a scalar above 0 and at most 1, of the nucleus, taken after the temperature.
+        top_p: a scalar above 0 and at most 1, of the nucleus, taken after the temperature; left out, every token stays.
 
     Returns:
         Whole numbers int32 (...): the first token at which the summed probabilities exceed ``uniform``.
     """
-    kept = nucleus(logits / ops.cast(temperature, logits.dtype), top_p)
+    kept = logits / ops.cast(temperature, logits.dtype)
+    if top_p is not None:
+        kept = nucleus(kept, top_p)
     summed = ops.cumsum(ops.softmax(kept), axis=-1)
     # Rounding may leave the last sum a little below 1.
     passed = summed <= ops.cast(uniform, logits.dtype)[..., None] * summed[..., -1:]
