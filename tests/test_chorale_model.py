@@ -13,10 +13,12 @@ from artbook.music.chorale_model import ORDER
 from artbook.music.chorale_tokens import (
     BEAT,
     FEATURES,
+    GOAL,
     HOLD,
     HORIZON,
     MAX_STEPS,
     SILENCE,
+    UNTOLD,
     VOCABULARY,
     Piece,
     Plan,
@@ -80,7 +82,28 @@ def test_a_plan_by_hand():
     assert plan.features[:, 2].tolist() == [8, 7, 6, 5, 4, 3, 2, 1] + [HORIZON + k for k in (4, 3, 2, 1)]
     assert plan.features[:, 3].tolist() == list(range(12))
     assert plan.features[:, 4].tolist() == list(range(11, -1, -1))
-    assert set(plan.features[:, 5]) == {19}
+    assert set(plan.features[:, GOAL]) == {0}
+    assert set(plan.features[:, 6]) == {19}
+    told = replace(plan, goals=np.array([UNTOLD, *range(11)], dtype=np.int8))
+    assert told.features[:, GOAL].tolist() == list(range(12))
+
+
+def test_lines_end_with_their_fermatas():
+    held = np.array([0, 0, 1, 1, 0, 1, 0], dtype=bool)
+    assert plan_of(7, fermatas=held).lines == [(0, 4), (4, 6)]
+    assert plan_of(7, fermatas=np.zeros(7, dtype=bool)).lines == []
+    assert plan_of(2, fermatas=np.ones(2, dtype=bool)).lines == [(0, 2)]
+
+
+def test_the_goal_of_a_line_is_the_bass_on_which_it_ends(pieces):
+    for piece in pieces:
+        pitches, plan = to_voices(piece.tokens, piece.plan)[0], piece.plan
+        assert len(plan.lines) > 3
+        for begin, end in plan.lines:
+            assert plan.fermatas[end - 1] and not plan.fermatas[end : end + 1].any()
+            assert set(plan.goals[begin:end]) == {(pitches[end - 1, 3] - plan.tonic) % 12}
+    # The last line of a piece in major leads home.
+    assert pieces[0].plan.goals[pieces[0].plan.lines[-1][0]] == 0
 
 
 def test_every_chorale_has_a_plan_and_comes_back_from_its_tokens():
@@ -110,6 +133,10 @@ def test_tokens_by_hand():
         ({"position": np.full(8, -1)}, "whole positions from 0"),
         ({"position": np.zeros(8)}, "whole positions from 0"),
         ({"fermatas": np.zeros(8)}, "bool fermatas"),
+        ({"goals": np.zeros(7, dtype=int)}, r"whole goals \(8,\)"),
+        ({"goals": np.zeros(8)}, "whole goals"),
+        ({"goals": np.full(8, 12)}, "whole goals"),
+        ({"goals": np.full(8, -2)}, "whole goals"),
         ({"position": np.zeros(0, dtype=int), "fermatas": np.zeros(0, dtype=bool)}, "T from 1"),
         (
             {"position": np.zeros(MAX_STEPS + 1, dtype=int), "fermatas": np.zeros(MAX_STEPS + 1, dtype=bool)},
@@ -242,6 +269,32 @@ def test_samples_cost_what_the_model_asks_and_stay_in_range(model, pieces):
         assert sounding.min() >= low and sounding.max() <= high
     [costs] = token_costs(model, [Piece(plan, composition.tokens)])
     np.testing.assert_allclose(composition.costs, costs, atol=1e-4)
+
+
+def test_a_goal_is_heard_and_means_the_same_as_a_sound(model, pieces):
+    """A goal changes what is paid, and its own logits go to the tokens of its pitch class."""
+
+    def paid(goals):
+        return token_costs(model, [replace(pieces[0], plan=replace(pieces[0].plan, goals=goals))])[0]
+
+    untold, home, third = (np.full(pieces[0].plan.length, goal, dtype=np.int8) for goal in (UNTOLD, 0, 4))
+    assert np.abs(paid(untold) - paid(home)).max() > 0.1 < np.abs(paid(home) - paid(third)).max()
+    np.testing.assert_array_equal(paid(untold), paid(None))
+    weights = model.get_weights()
+    try:
+        for variable in model.variables:
+            variable.assign(np.zeros(variable.shape))
+        # All hidden units at 1, and a score for the pitch class of the goal alone.
+        model.deepen.bias.assign(np.ones(model.hidden))
+        model.from_goal.kernel.assign(np.eye(12)[0] * np.ones((model.hidden, 1)))
+        costs = paid(third)
+    finally:
+        model.set_weights(weights)
+    tokens = pieces[0].tokens
+    struck = tokens > SILENCE
+    # The pitch class E, four semitones above the tonic, which is C in the tokens.
+    goal = struck & ((tokens - 2 + 30) % 12 == 4)
+    assert goal.any() and costs[goal].max() < 2 < model.hidden < costs[struck & ~goal].min()
 
 
 def test_other_tunes_may_lead_the_soprano(model, pieces, monkeypatch):
@@ -389,6 +442,17 @@ def test_plans_have_probabilities():
     place = np.array([0, 1], dtype=np.int16)
     two = [plan_of(2, position=place, fermatas=np.array([False, held])) for held in (False, True)]
     assert sum(np.exp(-counts.cost(plan)) for plan in two) < 1
+
+
+def test_goals_have_a_price_of_their_own():
+    home, away = (np.full(8, goal, dtype=np.int8) for goal in (0, 5))
+    counts = PlanCounts.fit([plan_of(8, goals=home)] * 3 + [plan_of(8, goals=away)], strength=1.0)
+    bare = counts.cost(plan_of(8))
+    asked = [np.full(8, goal, dtype=np.int8) for goal in range(-1, 12)]
+    prices = [counts.cost(plan_of(8, goals=goals)) - bare for goals in asked]
+    assert np.exp(-np.array(prices)).sum() == pytest.approx(1)
+    assert prices[1] == min(prices) > 0
+    assert prices[6] == sorted(prices)[1]
 
 
 def test_a_plan_that_was_counted_often_costs_little():

@@ -13,7 +13,18 @@ from keras import ops
 
 from artbook.data.chorales import VOICES
 from artbook.data.keyboard import is_whole
-from artbook.music.chorale_tokens import BEAT, FEATURES, HOLD, MATCHES, OLDEST, SILENCE, SOUNDS, VOCABULARY
+from artbook.music.chorale_tokens import (
+    BEAT,
+    FEATURES,
+    GOAL,
+    HOLD,
+    LOWEST,
+    MATCHES,
+    OLDEST,
+    SILENCE,
+    SOUNDS,
+    VOCABULARY,
+)
 from artbook.music.hymn_tunes import HymnTunes
 
 Tensor = Any
@@ -73,6 +84,7 @@ class ChoraleModel(keras.Model):
         self.absolute = dense(VOCABULARY, name="absolute")
         self.relative = dense(2 * _LEAP + 2, use_bias=False, name="relative")
         self.intervals = dense(12 * (len(VOICES) - 1), use_bias=False, name="intervals")
+        self.from_goal = dense(12, use_bias=False, name="from_goal")
         self.belief = dense(1, bias_initializer=keras.initializers.Constant(0.3), name="belief")
         self.silence = keras.layers.Dropout(dropout)
         self.silence_beat = keras.layers.Dropout(dropout, noise_shape=(None, None, 1, hidden))
@@ -89,7 +101,7 @@ class ChoraleModel(keras.Model):
         for number, voice in enumerate(ORDER):
             known = VOCABULARY if number == 0 else number * (self.embedding + 1)
             self.from_voices[voice].build((None, self.embedding + known))
-        for layer in (self.deepen, self.absolute, self.relative, self.intervals, self.belief):
+        for layer in (self.deepen, self.absolute, self.relative, self.intervals, self.from_goal, self.belief):
             layer.build((None, self.hidden))
 
     def call(self, inputs: list[Tensor], training: bool | None = None) -> Tensor:
@@ -114,11 +126,11 @@ class ChoraleModel(keras.Model):
         shared = state + self.from_frame(self.read_frame(self.look_ahead(plan), before, age))
         logits: list[Tensor] = [None] * len(VOICES)
         for number, voice in enumerate(ORDER):
-            logits[voice] = self.voice_logits(number, shared, before, hints, votes, tokens, training)
+            logits[voice] = self.voice_logits(number, shared, plan[..., GOAL], before, hints, votes, tokens, training)
         return ops.stack(logits, axis=-2)
 
     def look_ahead(self, plan: Tensor) -> Tensor:
-        """The plan of frames (..., 6) as numbers (..., 2 ``embedding``)."""
+        """The plan of frames (..., 7) as numbers (..., 2 ``embedding``)."""
         return ops.sum(self.plan(plan + np.cumsum((0, *FEATURES[:-1]), dtype="int32")), axis=-2)
 
     def read_beats(self, sounds: Tensor, tokens: Tensor) -> Tensor:
@@ -138,6 +150,7 @@ class ChoraleModel(keras.Model):
         self,
         number: int,
         shared: Tensor,
+        goal: Tensor,
         before: Tensor,
         hints: Tensor,
         votes: Tensor,
@@ -149,6 +162,7 @@ class ChoraleModel(keras.Model):
         Args:
             number: its place in ``ORDER``.
             shared: what all voices of the frame share, (..., ``hidden``).
+            goal: of the line, as the plan has it, (...).
             before: what sounded in the frame before, (..., 4).
             hints: (..., 5).
             votes: of the tunes that are known, (..., ``VOCABULARY``); only the soprano looks at them.
@@ -178,7 +192,8 @@ class ChoraleModel(keras.Model):
         intervals = ops.split(self.intervals(hidden), len(VOICES) - 1, axis=-1)
         for scores, sound in zip(intervals, now, strict=False):
             logits = logits + _intervals(scores, sound)
-        return logits
+        # A goal counts from C, a sound from ``LOWEST``, both from 1.
+        return logits + _intervals(self.from_goal(hidden), ops.where(goal > 0, goal + -LOWEST % 12, 0))
 
 
 def sounding(tokens: Tensor, before: Tensor) -> Tensor:
@@ -194,7 +209,7 @@ def _leaps(relative: Tensor, before: Tensor) -> Tensor:
 
 
 def _intervals(scores: Tensor, sound: Tensor) -> Tensor:
-    """Scores of intervals to another voice, octaves aside (..., 12), as scores of tokens, (..., ``VOCABULARY``)."""
+    """Scores of intervals to a sound, octaves aside (..., 12), as scores of tokens, (..., ``VOCABULARY``)."""
     found = ops.take_along_axis(scores, (ops.arange(1, SOUNDS) - sound[..., None]) % 12, axis=-1)
     return _pitched(ops.where(sound[..., None] > 0, found, 0.0))
 

@@ -6,7 +6,7 @@ a note means depends on the key; the plan keeps the tonic, and the way back lose
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +16,7 @@ from artbook.data.chorales import REST, STEPS_PER_QUARTER, VOICES, Chorale
 from artbook.data.keyboard import is_whole
 
 HOLD, SILENCE = 0, 1
+UNTOLD = -1
 # The pitches of the corpus, moved to C.
 LOWEST, HIGHEST = 30, 87
 PITCHES = HIGHEST - LOWEST + 1
@@ -26,7 +27,9 @@ SOUNDS = PITCHES + 1
 # How far ahead and back a plan looks, in sixteenths.
 HORIZON = 32
 # How many values each feature of a plan has.
-FEATURES = (STEPS_PER_QUARTER, 12, 2 * HORIZON + 1, HORIZON + 1, HORIZON + 1, 24)
+FEATURES = (STEPS_PER_QUARTER, 12, 2 * HORIZON + 1, HORIZON + 1, HORIZON + 1, 13, 24)
+# Which of them is the goal of the line; where it is 0, nothing is told.
+GOAL = 5
 # Lengths of a match, in notes that begin, from which a hint is taken more seriously: two chords, four, and so on.
 MATCHES = (8, 16, 32, 64)
 MAX_STEPS = 1024
@@ -40,14 +43,16 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is settled of a piece before its first note: its key, its metre, its length and where its phrases end.
+    """What is settled of a piece before its first note: its key, its metre, its length, where and how its lines end.
 
     Attributes:
         tonic: pitch class of the tonic, 0 (C) to 11.
         minor: whether the key is a minor one.
         beats_per_bar: quarter notes in a bar, whole, 1 to 6.
         position: sixteenths since the bar line, whole, (T,), T from 1 to ``MAX_STEPS``.
-        fermatas: where the last note of a phrase sounds, bool (T,).
+        fermatas: where the last note of a line sounds, bool (T,).
+        goals: of each step the bass note on which its line will end, in semitones above the tonic, whole, 0 to 11, or
+            ``UNTOLD``, (T,); left out, nothing is told.
 
     Raises:
         ValueError: one of these is something else.
@@ -58,6 +63,7 @@ class Plan:
     beats_per_bar: int
     position: npt.NDArray[np.int16]
     fermatas: npt.NDArray[np.bool_]
+    goals: npt.NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
         if not is_whole(self.tonic, 0, 11) or not is_whole(self.beats_per_bar, 1, 6):
@@ -73,13 +79,30 @@ class Plan:
             )
         if place.dtype.kind not in "iu" or held.dtype != bool or place.min() < 0:
             raise ValueError("whole positions from 0 and bool fermatas were wanted")
+        if self.goals is not None:
+            told = np.asarray(self.goals)
+            if told.shape != place.shape or told.dtype.kind not in "iu" or told.min() < UNTOLD or told.max() > 11:
+                raise ValueError(
+                    f"whole goals ({len(place)},) from -1 to 11 were wanted; {told.dtype} {told.shape} given"
+                )
 
     @classmethod
     def of(cls, piece: Chorale) -> "Plan":
         """The plan that a chorale follows, on the grid of sixteenths."""
         minor = piece.key.endswith("minor")
         tonic = (7 * piece.fifths + (9 if minor else 0)) % 12
-        return cls(tonic, minor, int(piece.beats_per_bar), piece.position, piece.fermatas)
+        plan = cls(tonic, minor, int(piece.beats_per_bar), piece.position, piece.fermatas)
+        goals = np.full(plan.length, UNTOLD, dtype=np.int8)
+        for begin, end in plan.lines:
+            bass = int(piece.pitches[end - 1, -1])
+            goals[begin:end] = UNTOLD if bass == REST else (bass - tonic) % 12
+        return replace(plan, goals=goals)
+
+    @property
+    def lines(self) -> list[tuple[int, int]]:
+        """From which step to before which step each line goes, its fermata included; what follows the last is left."""
+        ends = (np.flatnonzero(np.diff(self.fermatas.astype(int), append=0) == -1) + 1).tolist()
+        return list(zip([0, *ends], ends, strict=False))
 
     @property
     def length(self) -> int:
@@ -98,11 +121,11 @@ class Plan:
 
     @cached_property
     def features(self) -> Whole:
-        """What the model is told of each frame, int32 (T, 6), each from 0 to below its number in ``FEATURES``.
+        """What the model is told of each frame, int32 (T, 7), each from 0 to below its number in ``FEATURES``.
 
         Place in the beat; beat of the bar, in bars of three apart from others; sixteenths until the next fermata
         or, from ``HORIZON`` + 1 on, until the end of this one; sixteenths since the phrase began; sixteenths until
-        the end; the key.
+        the end; the goal of the line, counted from 1, 0 if it is not told; the key.
         """
         steps = np.arange(self.length)
         held = self.fermatas.astype(int)
@@ -118,6 +141,7 @@ class Plan:
             np.where(self.fermatas, left, until),
             np.minimum(since, HORIZON),
             np.minimum(self.length - 1 - steps, HORIZON),
+            np.zeros(self.length) if self.goals is None else self.goals + 1,
             np.full(self.length, self.tonic + 12 * self.minor),
         )
         return np.stack(columns, axis=1).astype(np.int32)
@@ -255,7 +279,7 @@ class Rows:
     """Pieces laid out in rows of ``n`` beats of four frames.
 
     Attributes:
-        plan: int32 (rows, n, 4, 6).
+        plan: int32 (rows, n, 4, 7).
         before: int32 (rows, n, 4, 4): what each voice sounded in the frame before, 0 to ``SOUNDS`` - 1.
         age: int32 (rows, n, 4, 4): frames since that began, 1 to ``OLDEST``; 0 at the beginning of the piece.
         hints: int32 (rows, n, 4, 5).
@@ -308,7 +332,7 @@ def rows(pieces: Sequence[Piece], votes: Sequence[Floats], beats: int | None = N
                 found[-1][:again, -1] = 0
     shape = (len(found), beats, BEAT, -1)
     stacked, voted = np.stack(found).reshape(shape), np.stack(counted).reshape(shape)
-    plan, before, age, hints, tokens, weights = np.split(stacked, [6, 10, 14, 19, 23], axis=3)
+    plan, before, age, hints, tokens, weights = np.split(stacked, [7, 11, 15, 20, 24], axis=3)
     return Rows(plan, before, age, hints, voted, tokens, weights[..., 0].astype(np.float32))
 
 

@@ -15,13 +15,15 @@ from artbook.data import chorales
 from artbook.data.store import Arrays, cache_folder, cached_arrays
 from artbook.music import chorale_model, chorale_tokens, hymn_tunes
 from artbook.music.chorale_model import ChoraleModel
-from artbook.music.chorale_tokens import BEAT, VOCABULARY, Piece, Rows, Whole, rows
+from artbook.music.chorale_tokens import BEAT, GOAL, VOCABULARY, Piece, Rows, Whole, rows
 from artbook.music.hymn_tunes import HymnTunes
 
 # Rows that the model judges at once, and the beats to which their length is rounded up: few shapes are compiled.
 _ROWS, _BEATS = 8, 32
 # In so many beats a training step looks at the sixteenths that lie between the eighths.
 _BETWEEN = 0.25
+# The share of rows that are not told where their lines go.
+_UNTOLD = 0.25
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def train(music: Sequence[Piece], recipe: Recipe, seed: int = 0) -> Trained:
         # Keras takes the mean over all places, those of weight 0 too.
         weights /= weights.mean()
         inputs = laid_out.inputs(chosen)
-        inputs[0] = _transposed(inputs[0], rng)
+        inputs[0] = _untold(_transposed(inputs[0], rng), rng)
         losses.append(float(model.train_on_batch([*inputs, frames], tokens, weights)))
     return Trained(model, np.array(losses), time.process_time() - started)
 
@@ -154,8 +156,15 @@ def _transposed(plan: Whole, rng: np.random.Generator) -> Whole:
     """
     key = plan[..., -1]
     place = (key - 7) % 12
-    moved = np.clip(place + rng.integers(-3, 4, size=(len(plan), 1, 1)), 0, 11)
+    moved = np.clip(place + rng.integers(-3, 4, size=(len(plan), 1, 1), dtype=np.int32), 0, 11)
     return np.concatenate([plan[..., :-1], (key - key % 12 + (moved + 7) % 12)[..., None]], axis=-1)
+
+
+def _untold(plan: Whole, rng: np.random.Generator) -> Whole:
+    """The plans of rows of which some no longer tell where their lines go, so that the model can do without."""
+    told = rng.random(len(plan)) >= _UNTOLD
+    goals = np.arange(plan.shape[-1]) == GOAL
+    return np.where(goals & ~told[:, None, None, None], 0, plan)
 
 
 def trained(recipe: Recipe, seed: int = 0) -> Trained:

@@ -142,8 +142,7 @@ def cadences(pitches: npt.ArrayLike, plan: Plan) -> list[str]:
     voices = np.asarray(pitches)
     if voices.ndim != 2 or len(voices) != plan.length:
         raise ValueError(f"pitches ({plan.length}, 4) were wanted; the shape {voices.shape} was given")
-    ends = np.flatnonzero(np.diff(plan.fermatas.astype(int), append=0) == -1)
-    return [_cadence(voices[: end + 1], plan.tonic) for end in ends]
+    return [_cadence(voices[:end], plan.tonic) for _, end in plan.lines]
 
 
 def _cadence(voices: npt.NDArray[np.integer], tonic: int) -> str:

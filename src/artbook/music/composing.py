@@ -13,6 +13,7 @@ from artbook.data.keyboard import is_whole, voice_runs
 from artbook.music.chorale_model import ORDER, ChoraleModel, sounding
 from artbook.music.chorale_tokens import (
     BEAT,
+    GOAL,
     HOLD,
     LOWEST,
     MATCHES,
@@ -296,9 +297,10 @@ def _write(
         votes = _votes(heard, place, now, known, followed)
         written = [ops.zeros((count,), "int32")] * len(VOICES)
         cost = [ops.zeros((count,))] * len(VOICES)
-        asked = ops.take(wanted, now, axis=1)
+        asked, goal = ops.take(wanted, now, axis=1), ops.take(features[..., GOAL], now, axis=1)
         for number, voice in enumerate(ORDER):
-            logits = model.voice_logits(number, shared, before, hints, votes, ops.stack(written, axis=-1))
+            placed = ops.stack(written, axis=-1)
+            logits = model.voice_logits(number, shared, goal, before, hints, votes, placed)
             luck = ops.take(chance, now, axis=0)[:, voice]
             drawn = draw(logits + limits[:, voice], luck, temperature, top_p)
             written[voice] = ops.where(asked[:, voice] == FREE, drawn, asked[:, voice])

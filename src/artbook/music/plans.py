@@ -1,4 +1,4 @@
-"""What a plan is worth in nats: how surprising its key, its metre and its phrases are (chapter ``composing``)."""
+"""What a plan is worth in nats: how surprising its key, its lines and their goals are (chapter ``composing``)."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
@@ -10,13 +10,15 @@ from artbook.music.chorale_tokens import HORIZON, Plan
 # A step stands at one of so many places, with a fermata or without; or the piece has ended.
 _OUTCOMES = 2 * 6 * 16 + 1
 _END = "end"
+# What can be said of the goal of a line, nothing included.
+_GOALS = 13
 
 Event = tuple[tuple[Hashable, ...], Hashable, int]
 
 
 @dataclass(frozen=True)
 class PlanCounts:
-    """Probabilities of plans, counted: of the key, the metre, and of every next step given those before it.
+    """Probabilities of plans, counted: of the key, the metre, every next step, and then of the goals of the lines.
 
     Each is counted in its context, backed up by counts in a wider context, and those by equal shares.
 
@@ -55,7 +57,7 @@ class PlanCounts:
         """Minus the logarithm of the plan's probability, in nats.
 
         With it, what a model pays for the notes *given* the plan becomes a price for both, which is no less than the
-        price of the notes alone: a probability of two things is at most that of one.
+        price of the notes alone: a probability of two things is at most that of one. A plan without goals is cheaper.
         """
         total = 0.0
         for contexts, event, outcomes in _events(plan):
@@ -80,3 +82,9 @@ def _events(plan: Plan) -> Iterator[Event]:
         wide = (plan.beats_per_bar, *state)
         yield (wide, (*wide, min(since, 2 * HORIZON))), following, _OUTCOMES
         since += 1
+    if plan.goals is not None:
+        before = None
+        for begin, end in plan.lines:
+            goal, last = int(plan.goals[begin]), end == plan.length
+            yield (("goal", plan.minor), ("goal", plan.minor, last, before)), goal, _GOALS
+            before = goal

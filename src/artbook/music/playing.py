@@ -23,6 +23,8 @@ Frames = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
 Whole = npt.NDArray[np.int32]
 Tensor = Any
+# Frames as 0 and 1, float32, which matrix products can take.
+Numbers = npt.NDArray[Any]
 
 # Below, logits leave the range of float32; above, a barred note is no longer barred.
 _COLDEST, _HOTTEST = 0.001, 1000
@@ -40,7 +42,7 @@ class Heard(NamedTuple):
 
     weights: Floats
     trust: Floats
-    frames: Floats
+    frames: Numbers
     lists: Whole
 
 
@@ -49,7 +51,8 @@ class OfOthers:
 
     def __init__(self, memory: Memory, witnesses: Sequence[Witness], pieces: int, slots: int) -> None:
         self.memory, self.witnesses = memory, witnesses
-        self.numbers, self.lists = memory.frames.astype(np.float32), note_lists(memory.frames, slots)
+        self.numbers: Numbers = memory.frames.astype(np.float32)
+        self.lists = note_lists(memory.frames, slots)
         self.scores = [np.tile(memory.begins.astype(np.float32), (pieces, 1)) for _ in witnesses]
 
     def hear(self, frames: Frames) -> None:
@@ -72,7 +75,7 @@ class OfItself:
 
     def __init__(self, witness: Witness, pieces: int, length: int, slots: int) -> None:
         self.witness = witness
-        self.written = np.zeros((pieces, length, KEYS), dtype=np.float32)
+        self.written: Numbers = np.zeros((pieces, length, KEYS), dtype=np.float32)
         self.lists = np.full((pieces, length, slots), END, dtype=np.int32)
         self.scores = np.zeros((pieces, length), dtype=np.float32)
         self.count = 0
@@ -80,7 +83,7 @@ class OfItself:
 
     def hear(self, frames: Frames) -> None:
         """Take note of the frames ``(pieces, 88)`` that were just written."""
-        here = frames.astype(np.float32)
+        here: Numbers = frames.astype(np.float32)
         changed = (here != self.written[:, self.count - 1]).any(axis=1) if self.count else True
         self.written[:, self.count], self.lists[:, self.count] = here, note_lists(frames, self.lists.shape[2])
         self.stood = np.where(changed, 1, self.stood + 1)
@@ -94,8 +97,8 @@ class OfItself:
         barred = np.arange(self.scores.shape[1]) >= first_barred(self.count, self.stood)[:, np.newaxis]
         chosen = voters(np.where(barred, np.float32(-1), self.scores), self.witness)
         places = chosen.places[..., np.newaxis]
-        voted = (np.take_along_axis(each, places, axis=1) for each in (self.written, self.lists))
-        return [Heard(chosen.weights, chosen.trust, *voted)]
+        frames = np.take_along_axis(self.written, places, axis=1)
+        return [Heard(chosen.weights, chosen.trust, frames, np.take_along_axis(self.lists, places, axis=1))]
 
 
 def write(
