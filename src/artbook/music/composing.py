@@ -278,7 +278,8 @@ def _write(
     count, length = features.shape[:2]
     plan = model.look_ahead(features)
     frames = ops.arange(length + BEAT)
-    followed = ops.one_hot(ops.reshape(known[0], (-1,)), VOCABULARY)
+    # Before the first frame, the first frames of the tunes vote.
+    first = _tally(known[0], ops.cast(known[2], "float32"), VOCABULARY)
 
     def body(now: Tensor, tokens: Tensor, sounds: Tensor, costs: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         state, age, run, heard, weight = rest
@@ -294,7 +295,7 @@ def _write(
         past_place, place = (ops.take(features[..., 0], each, axis=1) for each in (ops.maximum(now - 1, 0), now))
         heard = _hear(heard, last[1][:, -1, 0], states(last[1][:, -1, 0], before[:, 0], past_place), past_place, known)
         heard = _next_place(heard, place, known)
-        votes = _votes(heard, place, now, known, followed)
+        votes = _votes(heard, place, now, known, first)
         written = [ops.zeros((count,), "int32")] * len(VOICES)
         cost = [ops.zeros((count,))] * len(VOICES)
         asked, goal = ops.take(wanted, now, axis=1), ops.take(features[..., GOAL], now, axis=1)
@@ -364,14 +365,20 @@ def _next_place(run: Tensor, place: Tensor, known: Sequence[Tensor]) -> Tensor:
     return ops.where(ops.take(known[2], place, axis=0), 0, ops.where(place[:, None] == 0, following, run))
 
 
-def _votes(run: Tensor, place: Tensor, now: Tensor, known: Sequence[Tensor], followed: Tensor) -> Tensor:
+def _votes(run: Tensor, place: Tensor, now: Tensor, known: Sequence[Tensor], first: Tensor) -> Tensor:
     """As ``HymnTunes.votes``, for one frame, (count, ``VOCABULARY``)."""
-    worth = ops.power(BASE, ops.arange(LONGEST + 1, dtype="float32"))
-    here = ops.cast(ops.one_hot(place, BEAT), "bool")[..., None] & (known[1] >= 0)
-    weights = ops.where(here, ops.take(worth, run)[:, None], 0.0)
-    weights = ops.where(now > 0, weights, ops.cast(known[2], "float32"))
-    votes = ops.matmul(ops.reshape(weights, (run.shape[0], -1)), followed)
+    count = run.shape[0]
+    tokens, states = (ops.take(each, place, axis=0) for each in known[:2])
+    worth = ops.where(states >= 0, ops.power(BASE, ops.cast(run, "float32")), 0.0)
+    ballots = tokens + VOCABULARY * ops.arange(count)[:, None]
+    votes = ops.reshape(_tally(ballots, worth, count * VOCABULARY), (count, VOCABULARY))
+    votes = ops.where(now > 0, votes, first)
     return votes / ops.sum(votes, axis=-1, keepdims=True)
+
+
+def _tally(ballots: Tensor, weights: Tensor, count: int) -> Tensor:
+    """The sum of the weights of each ballot, (count,)."""
+    return ops.segment_sum(ops.reshape(weights, (-1,)), ops.reshape(ballots, (-1,)), count)
 
 
 def _survivors(weight: Tensor, luck: Tensor, due: Tensor) -> tuple[Tensor, Tensor]:

@@ -22,13 +22,10 @@ def nucleus(logits: Tensor, top_p: Tensor) -> Tensor:
     Returns:
         The logits, -1e9 where a token is left out.
     """
-    order = ops.flip(ops.argsort(logits, axis=-1), axis=-1)
-    ranked = ops.softmax(ops.take_along_axis(logits, order, axis=-1))
-    before = ops.cumsum(ranked, axis=-1) - ranked
-    # The least logit that stays; equal logits stay together.
-    stays = before < ops.minimum(ops.cast(top_p, logits.dtype), 1.0)
-    least = ops.min(ops.where(stays, ops.take_along_axis(logits, order, axis=-1), 1e9), axis=-1, keepdims=True)
-    return ops.where(logits >= least, logits, ops.cast(-1e9, logits.dtype))
+    shares = ops.softmax(logits)
+    likelier = logits[..., None, :] > logits[..., None]
+    before = ops.sum(ops.where(likelier, shares[..., None, :], 0.0), axis=-1)
+    return ops.where(before < ops.cast(top_p, logits.dtype), logits, ops.cast(-1e9, logits.dtype))
 
 
 def draw(logits: Tensor, uniform: Tensor, temperature: Tensor = 1.0, top_p: Tensor | None = None) -> Tensor:
