@@ -5,13 +5,19 @@ import pytest
 from conftest import passes_on_the_other_backend
 from keras import ops
 
-from artbook.music.sampling import draw, nucleus
+from artbook.music.sampling import counted, draw, nucleus
 
 LOGITS = np.log(np.array([0.1, 0.4, 0.2, 0.3], dtype=np.float32))
 
 
 def test_the_other_backend_passes_the_same_tests():
     passes_on_the_other_backend(__file__)
+
+
+def test_votes_are_counted_row_by_row():
+    tokens, weights = np.array([[2, 0, 2], [1, 1, 0]], np.int32), np.array([[1, 2, 4], [0.5, 0.25, 0]], np.float32)
+    told = counted(ops.convert_to_tensor(tokens), ops.convert_to_tensor(weights), 3)
+    np.testing.assert_array_equal(ops.convert_to_numpy(told), [[2, 0, 5], [0, 0.75, 0]])
 
 
 @pytest.mark.parametrize(

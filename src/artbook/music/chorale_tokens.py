@@ -128,8 +128,8 @@ class Plan:
         the end; the goal of the line, counted from 1, 0 if it is not told; the key.
         """
         steps = np.arange(self.length)
-        held = self.fermatas.astype(int)
-        begins, ends = np.flatnonzero(np.diff(held, prepend=0) == 1), np.flatnonzero(np.diff(held, append=0) == -1) + 1
+        begins = np.flatnonzero(np.diff(self.fermatas.astype(int), prepend=0) == 1)
+        ends = np.array([end for _, end in self.lines], dtype=int)
         until = _until(begins, steps)
         left = HORIZON + np.minimum(_until(ends - 1, steps) + 1, HORIZON)
         starts = np.concatenate([[0], ends])

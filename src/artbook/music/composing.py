@@ -28,7 +28,7 @@ from artbook.music.chorale_tokens import (
 )
 from artbook.music.hymn_tunes import BASE, LONGEST, HymnTunes, states
 from artbook.music.piano_roll import Note, check_notes
-from artbook.music.sampling import draw
+from artbook.music.sampling import counted, draw
 from artbook.nn.transformer import compiled
 
 Tensor = Any
@@ -279,7 +279,8 @@ def _write(
     plan = model.look_ahead(features)
     frames = ops.arange(length + BEAT)
     # Before the first frame, the first frames of the tunes vote.
-    first = _tally(known[0], ops.cast(known[2], "float32"), VOCABULARY)
+    opening = ops.reshape(known[0], (1, -1)), ops.reshape(ops.cast(known[2], "float32"), (1, -1))
+    first = counted(opening[0], opening[1], VOCABULARY)
 
     def body(now: Tensor, tokens: Tensor, sounds: Tensor, costs: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         state, age, run, heard, weight = rest
@@ -367,18 +368,10 @@ def _next_place(run: Tensor, place: Tensor, known: Sequence[Tensor]) -> Tensor:
 
 def _votes(run: Tensor, place: Tensor, now: Tensor, known: Sequence[Tensor], first: Tensor) -> Tensor:
     """As ``HymnTunes.votes``, for one frame, (count, ``VOCABULARY``)."""
-    count = run.shape[0]
     tokens, states = (ops.take(each, place, axis=0) for each in known[:2])
     worth = ops.where(states >= 0, ops.power(BASE, ops.cast(run, "float32")), 0.0)
-    ballots = tokens + VOCABULARY * ops.arange(count)[:, None]
-    votes = ops.reshape(_tally(ballots, worth, count * VOCABULARY), (count, VOCABULARY))
-    votes = ops.where(now > 0, votes, first)
+    votes = ops.where(now > 0, counted(tokens, worth, VOCABULARY), first)
     return votes / ops.sum(votes, axis=-1, keepdims=True)
-
-
-def _tally(ballots: Tensor, weights: Tensor, count: int) -> Tensor:
-    """The sum of the weights of each ballot, (count,)."""
-    return ops.segment_sum(ops.reshape(weights, (-1,)), ops.reshape(ballots, (-1,)), count)
 
 
 def _survivors(weight: Tensor, luck: Tensor, due: Tensor) -> tuple[Tensor, Tensor]:

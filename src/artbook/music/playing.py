@@ -16,7 +16,7 @@ from artbook.data.keyboard import KEYS, check_frames, is_whole
 from artbook.music.composer import START, Composer, FrameWriter
 from artbook.music.encoding import END, NOTES, listed_frames, note_lists
 from artbook.music.memories import Memory, Witness, first_barred, followed, resemblance, voters
-from artbook.music.sampling import draw
+from artbook.music.sampling import counted, draw
 from artbook.nn.transformer import compiled
 
 Frames = npt.NDArray[np.bool_]
@@ -204,10 +204,7 @@ def _frame(
 
 def _tally(notes: Tensor, weights: Tensor) -> Tensor:
     """As ``memories.tally``."""
-    pieces = notes.shape[0]
-    places = notes + NOTES * ops.arange(pieces)[:, None]
-    counts = ops.segment_sum(ops.reshape(weights, (-1,)), ops.reshape(places, (-1,)), pieces * NOTES)
-    return ops.reshape(counts, (pieces, NOTES)) / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1e-9)
+    return counted(notes, weights, NOTES) / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1e-9)
 
 
 def _stack(of_witnesses: list[Tensor], *without_any: int) -> Tensor:

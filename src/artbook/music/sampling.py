@@ -1,6 +1,7 @@
-"""From logits to a token: temperature, nucleus and the draw, on both backends (chapter ``composing``).
+"""From votes and logits to a token: the count, temperature, nucleus and the draw, on both backends.
 
-Everything is made of ``keras.ops`` on shapes that are known, so it can stand inside a compiled loop.
+Everything is made of ``keras.ops`` on shapes that are known, so it can stand inside a compiled loop. The chapters are
+``composing`` and ``sequence-models``.
 """
 
 from typing import Any
@@ -8,6 +9,23 @@ from typing import Any
 from keras import ops
 
 Tensor = Any
+
+
+def counted(tokens: Tensor, weights: Tensor, vocabulary: int) -> Tensor:
+    """Count weighted votes for tokens.
+
+    Args:
+        tokens: what each voter votes for, whole, from 0 to below ``vocabulary``, (n, voters).
+        weights: what each vote counts, (n, voters).
+        vocabulary: how many tokens there are.
+
+    Returns:
+        The sums of the weights, (n, ``vocabulary``).
+    """
+    count = tokens.shape[0]
+    places = tokens + vocabulary * ops.arange(count)[:, None]
+    sums = ops.segment_sum(ops.reshape(weights, (-1,)), ops.reshape(places, (-1,)), count * vocabulary)
+    return ops.reshape(sums, (count, vocabulary))
 
 
 def nucleus(logits: Tensor, top_p: Tensor) -> Tensor:
