@@ -13,6 +13,7 @@ from docutils import nodes
 
 from artbook.data.manifest import corpora
 from artbook.data.store import write_atomically
+from artbook.gallery.works import WORK_MIME, Work
 from artbook.press import directives, render
 from artbook.press.book import Book, Record
 from artbook.press.dependencies import inputs_of, settings_of
@@ -54,6 +55,8 @@ GLUED = nbformat.v4.new_output(
     metadata={"scrapbook": {"name": "quarter", "mime_prefix": "application/papermill.record/"}},
 )
 
+MOON = Work("moon", "The Moon", "A poem of one line about the moon.", "text/plain", b"A bright moon", ("kanjivg",))
+
 
 @pytest.fixture
 def book(toy_book: Callable[..., Book], monkeypatch: pytest.MonkeyPatch) -> Book:
@@ -61,7 +64,8 @@ def book(toy_book: Callable[..., Book], monkeypatch: pytest.MonkeyPatch) -> Book
     made = toy_book(music_one=("# # One\n\n```{measured-run}\n```", "1 + 1"))
     (made.root / "_config.yml").write_text((render_settings()), encoding="utf-8")
     toc = (made.root / "_toc.yml").read_text()
-    (made.root / "_toc.yml").write_text(toc + "  - chapters:\n      - file: results\n")
+    (made.root / "_toc.yml").write_text(toc + "  - chapters:\n      - file: results\n      - file: gallery\n")
+    (made.pages / "gallery.md").write_text("# Gallery\n\n```{gallery}\n```\n")
     (made.pages / "index.md").write_text("# A toy book\n\nSee {doc}`music/one`.\n")
     (made.pages / "results.md").write_text(
         "# Results\n\n```{headlines}\n```\n\n```{executions}\n```\n\n```{corpora}\n```\n\n"
@@ -83,7 +87,7 @@ def render_settings() -> str:
 def keep_run(book: Book, profile: str = "smoke", **others: object) -> None:
     """Keep a run of the chapter, as if it had been made."""
     source = nbformat.read(book.notebook("music/one"), as_version=4)
-    source.cells[-1].outputs = [GLUED]
+    source.cells[-1].outputs = [GLUED, nbformat.v4.new_output("display_data", {WORK_MIME: MOON.to_json()})]
     source.cells[-1].execution_count = 1
     inputs = settings_of(profile, 0) | inputs_of(book, "music/one")
     book.keep(a_record(profile=profile, **{"inputs": inputs} | others), nbformat.writes(source))
@@ -101,6 +105,16 @@ def test_a_chapter_that_was_run_is_staged_executed_and_with_its_record(book: Boo
     assert Record.from_json(files["music/one.json"].decode()) == book.record("music/one", "smoke")
     assert files["_vendor/_static/vendor/one.js"] == b"1"
     assert render.staged_files(book, "cpu")["music/one.ipynb"] == source
+
+
+def test_two_works_of_one_name_are_refused(book: Book) -> None:
+    keep_run(book)
+    path = book.executed("music/one", "smoke")
+    run = nbformat.read(path, as_version=4)
+    run.cells[-1].outputs.append(run.cells[-1].outputs[-1])
+    nbformat.write(run, path)
+    with pytest.raises(ValueError, match="'moon' of music/one has the name of another work"):
+        render.staged_files(book, "smoke")
 
 
 def test_a_page_has_the_words_of_today_and_the_numbers_of_the_run(book: Book) -> None:
@@ -159,6 +173,8 @@ def test_a_book_is_rendered_and_rendered_again(book: Book, capsys: pytest.Captur
     assert "Never run in the profile smoke" in capsys.readouterr().out
     chapter, results = (page.parent / name for name in ("music/one.html", "results.html"))
     assert directives.NOT_RUN in chapter.read_text()
+    gallery = page.parent / "gallery.html"
+    assert directives.NO_WORKS in gallery.read_text()
 
     published = {"Other": Published(5.5, "key2018", "other data")}
     keep_run(book, headlines=(a_headline(baselines={"mean rate": 9.1}, published=published),))
@@ -171,6 +187,16 @@ def test_a_book_is_rendered_and_rendered_again(book: Book, capsys: pytest.Captur
     assert all(each.name in shown for each in corpora())
     assert 'role="doc-biblioentry"' not in shown
     assert (page.parent / "_static" / "vendor" / "one.js").read_text() == "1"
+    for words in (
+        "The Moon",
+        "A bright moon",
+        'href="works/moon.txt"',
+        '<a class="reference internal" href="music/one',
+    ):
+        assert words in gallery.read_text(), words
+    assert (page.parent / "works" / "moon.txt").read_bytes() == MOON.content
+    facts = json.loads((page.parent / "works" / "moon.json").read_text())
+    assert facts == MOON.facts() | {"data": ["kanjivg"], "chapter": "music/one", "seed": 0}
 
     # Nothing changed, so Sphinx writes nothing; then one result changes, and its page with it.
     made = book.build / "render" / "smoke" / "work" / "_build" / "html" / "results.html"

@@ -25,7 +25,9 @@ from sphinxcontrib.bibtex.style.referencing import BracketStyle
 from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
 
 from artbook.data.manifest import Corpus, corpora
-from artbook.press import Profile, claims
+from artbook.gallery.page import figure, wall
+from artbook.gallery.works import works_in
+from artbook.press import Profile, claims, notebooks
 from artbook.press.book import Book, Record
 from artbook.press.claims import Claim, Verdict
 from artbook.press.headline import Headline
@@ -33,6 +35,7 @@ from artbook.press.headline import Headline
 _LOG = logging.getLogger(__name__)
 
 NOT_RUN = "This chapter has not been run in the profile that these pages were made from."
+NO_WORKS = "No chapter has made a work in the profile that these pages were made from."
 
 
 def duration(seconds: float) -> str:
@@ -189,6 +192,11 @@ def _spoken(page: str) -> str:
     return page.rpartition("/")[2].replace("-", " ")
 
 
+def title_of(notebook: NotebookNode) -> str:
+    """The title of a chapter, as its first line has it."""
+    return notebook.cells[0].source.splitlines()[0].removeprefix("# ")
+
+
 def glued_output(notebook: NotebookNode, name: str) -> dict[str, str]:
     """What an executed notebook has glued under a name.
 
@@ -202,11 +210,10 @@ def glued_output(notebook: NotebookNode, name: str) -> dict[str, str]:
     Raises:
         LookupError: nothing is glued under that name.
     """
-    for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            glued = output.get("metadata", {}).get("scrapbook", {})
-            if glued.get("name") == name:
-                return {media.removeprefix(glued["mime_prefix"]): data for media, data in output.data.items()}
+    for output in notebooks.outputs(notebook):
+        glued = output.get("metadata", {}).get("scrapbook", {})
+        if glued.get("name") == name:
+            return {media.removeprefix(glued["mime_prefix"]): data for media, data in output.data.items()}
     raise LookupError(f"nothing is glued under {name!r}")
 
 
@@ -257,10 +264,30 @@ class Headlines(_Made):
         sections = []
         for chapter, record in self.records().items():
             # Sphinx knows the titles only when all pages are read, too late for a heading.
-            title = self.notebook_of(chapter).cells[0].source.splitlines()[0].removeprefix("# ")
+            title = title_of(self.notebook_of(chapter))
             tables = [headline_table(each, record.profile) for each in record.headlines] if record else [NOT_RUN]
             sections += [f"## {title}", f"From {{doc}}`/{chapter}`.", *tables]
         return "\n\n".join(sections)
+
+
+class Gallery(_Made):
+    """``{gallery}``: a section for each chapter that made works, with its works and how each was made."""
+
+    def _text(self) -> str:
+        sections = []
+        for chapter, record in self.records().items():
+            notebook = self.notebook_of(chapter)
+            works = [*works_in(notebooks.outputs(notebook))]
+            if record and works:
+                address = self.env.app.builder.get_relative_uri(self.env.docname, chapter)
+                link = f'<a class="reference internal" href="{address}">{_spoken(chapter)}</a>'
+                shown = wall(figure(work, "works/", link, record.seed) for work in works)
+                sections += [
+                    f"## {title_of(notebook)}",
+                    f"From {{doc}}`/{chapter}`.",
+                    f"~~~~~~{{raw}} html\n{shown}\n~~~~~~",
+                ]
+        return "\n\n".join(sections) or NO_WORKS
 
 
 class Executions(_Made):
@@ -360,6 +387,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         "executions": Executions,
         "corpora": Corpora,
         "claims": Claims,
+        "gallery": Gallery,
         "from-chapter": FromChapter,
     }.items():
         app.add_directive(name, directive)

@@ -2,7 +2,7 @@
 
 import ast
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,6 +95,12 @@ def is_checked(cell: NotebookNode) -> bool:
 def code_of(notebook: NotebookNode) -> list[str]:
     """The sources of the code cells that the author wrote, in their order."""
     return [cell.source for cell in _own_cells(notebook) if cell.cell_type == "code"]
+
+
+def outputs(notebook: NotebookNode) -> Iterator[NotebookNode]:
+    """The outputs of all cells of a notebook, in their order."""
+    for cell in notebook.cells:
+        yield from cell.get("outputs", ())
 
 
 def with_outputs(source: NotebookNode, executed: NotebookNode) -> NotebookNode:

@@ -5,6 +5,7 @@ good site as it was.
 """
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 from artbook.data.fetch import contents, fetch
 from artbook.data.manifest import corpus
 from artbook.data.store import write_atomically
+from artbook.gallery.works import works_in
 from artbook.press import notebooks
 from artbook.press.book import Book
 from artbook.press.dependencies import inputs_of, settings_of, what_changed
@@ -68,14 +70,17 @@ def render(book: Book, profile: str) -> Path:
 
 
 def staged_files(book: Book, profile: str) -> dict[str, bytes]:
-    """What Sphinx reads: the pages, the libraries, and of each chapter that was run its page and record.
+    """What Sphinx reads: the pages, the libraries, and of each chapter that was run its page, its record and its works.
 
     Args:
         book: the checkout.
         profile: the profile whose runs are shown.
 
     Returns:
-        The files' contents, by path below the source folder.
+        The files' contents, by path below the source folder; those in ``_vendor`` go to the site as they are.
+
+    Raises:
+        ValueError: two works have one name.
     """
     paths = [path for path in book.pages.rglob("*") if path.is_file() and ".ipynb_checkpoints" not in path.parts]
     files = {path.relative_to(book.pages).as_posix(): path.read_bytes() for path in paths}
@@ -84,6 +89,15 @@ def staged_files(book: Book, profile: str) -> dict[str, bytes]:
         if record and page:
             files[f"{chapter}.ipynb"] = notebooks.as_text(page).encode()
             files[f"{chapter}.json"] = record.to_json().encode()
+            for work in works_in(notebooks.outputs(page)):
+                facts, about = (
+                    work.facts() | {"chapter": chapter, "seed": record.seed},
+                    f"_vendor/works/{work.name}.json",
+                )
+                if about in files:
+                    raise ValueError(f"{work.name!r} of {chapter} has the name of another work")
+                files[about] = json.dumps(facts, ensure_ascii=False, indent=1).encode()
+                files[f"_vendor/works/{work.file}"] = work.content
     return files | libraries()
 
 

@@ -1,0 +1,53 @@
+"""The gallery as a page: one figure a work, with how it was made."""
+
+import html
+from collections.abc import Iterable
+
+from artbook.data.manifest import corpus
+from artbook.gallery.works import Work
+
+
+def figure(work: Work, folder: str, chapter: str, seed: int) -> str:
+    """A work in the page, with its title and, folded, how it was made.
+
+    Args:
+        work: the work.
+        folder: where its file is, an address as seen from the page, with a slash at the end.
+        chapter: a link to the chapter that made it, as HTML.
+        seed: of the run that made it.
+
+    Returns:
+        HTML; the file is loaded when it comes into sight or is played.
+    """
+    rows = [("Chapter", chapter), ("Seed of the run", str(seed))]
+    rows += [(html.escape(name), html.escape(str(value))) for name, value in work.parameters.items()]
+    if work.weights:
+        rows.append(("Weights (SHA\N{NON-BREAKING HYPHEN}256)", f"<code>{work.weights}</code>"))
+    rows += [
+        ("Learnt from", html.escape(f"{source.name} {source.version}, {source.authors}; {source.licence}"))
+        for source in map(corpus, work.data)
+    ]
+    made = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows)
+    return (
+        f'<figure class="work" id="work-{work.name}">{_shown(work, folder + work.file)}'
+        f"<figcaption><em>{html.escape(work.title)}</em></figcaption>"
+        f'<p><a download href="{folder}{work.file}">Download {work.file} ({len(work.content) / 1000:.0f} kB)</a></p>'
+        f"<details><summary>How it was made</summary><dl>{made}</dl></details></figure>"
+    )
+
+
+def _shown(work: Work, address: str) -> str:
+    alt = html.escape(work.alt, quote=True)
+    match work.media.partition("/")[0]:
+        case "image":
+            return f'<img src="{address}" alt="{alt}" loading="lazy">'
+        case "audio":
+            return f'<audio controls preload="none" src="{address}" aria-label="{alt}"></audio>'
+        case "video":
+            return f'<video controls preload="metadata" playsinline src="{address}" aria-label="{alt}"></video>'
+    return f'<pre class="text" aria-label="{alt}">{html.escape(work.content.decode())}</pre>'
+
+
+def wall(figures: Iterable[str]) -> str:
+    """The works of a chapter beside one another, as many in a row as the page has room for."""
+    return f'<div class="works">{"".join(figures)}</div>'
