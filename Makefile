@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 PROFILE ?= cpu
+LOOK_AT ?= smoke
 CHAPTERS ?=
 JOBS ?= 2
 
@@ -24,6 +25,7 @@ help:
 	@echo
 	@echo "PYTHON=$(PYTHON)      the Python to set up with: 3.11, 3.12 or 3.13"
 	@echo "PROFILE=$(PROFILE)         smoke (seconds), cpu (the book) or gpu (Colab)"
+	@echo "LOOK_AT=$(LOOK_AT)       the profile of the runs and pages that make test looks at"
 	@echo "CHAPTERS=$(CHAPTERS)           parts or chapters to run, for example music; all if none is named"
 	@echo "JOBS=$(JOBS)              chapters at a time"
 
@@ -38,9 +40,9 @@ test: set-up
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/artbook run --profile smoke
-	$(BIN)/artbook render --profile smoke
-	$(PYTEST) tests
+	$(BIN)/artbook run --profile $(LOOK_AT)
+	$(BIN)/artbook render --profile $(LOOK_AT)
+	$(PYTEST) tests --profile $(LOOK_AT)
 	$(ON_JAX) $(PYTEST) --nbval-lax book
 
 lab: set-up

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from hypothesis import settings
 
-from artbook.press import notebooks
+from artbook.press import PROFILES, notebooks
 from artbook.press.book import Book
 
 ROOT = Path(__file__).parents[1]
@@ -18,6 +18,18 @@ ROOT = Path(__file__).parents[1]
 # How long an example takes depends on what else the machine does.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--profile``: whose runs and pages the tests look at."""
+    parser.addoption("--profile", default="smoke", choices=PROFILES)
+
+
+@pytest.fixture(scope="session")
+def profile(pytestconfig: pytest.Config) -> str:
+    """The profile of the runs and pages that the tests look at."""
+    return pytestconfig.getoption("--profile")
+
 
 PARAMETERS = 'profile: str = "cpu"\nseed: int = 0'
 

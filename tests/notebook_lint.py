@@ -719,14 +719,6 @@ def headlines_unique(shelf: Mapping[str, NotebookNode]) -> Complaints:
     yield from (f"{number} headlines have the name {name!r}" for name, number in names.items() if number > 1)
 
 
-def stale_outputs(stored: NotebookNode, executed: NotebookNode) -> Complaints:
-    """The stored outputs of the checked cells are those of a run."""
-    runs = {cell.id: list(text_outputs(cell)) for _, cell in code_cells(executed)}
-    for number, cell in code_cells(stored):
-        if is_checked(cell) and list(text_outputs(cell)) != runs[cell.id]:
-            yield f"cell {number}: stores {list(text_outputs(cell))}, the run gave {runs[cell.id]}"
-
-
 SOURCE: tuple[Rule, ...] = (
     kernel,
     metadata_is_authored,

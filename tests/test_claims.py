@@ -40,8 +40,8 @@ def test_no_claim_stands_twice():
 
 
 @pytest.mark.parametrize("page", sorted({claim.page for claim in CLAIMS}))
-def test_each_claim_is_shown_at_a_place_that_exists(page):
-    html = BeautifulSoup((BOOK.site("smoke") / f"{page}.html").read_text(encoding="utf-8"), "html.parser")
+def test_each_claim_is_shown_at_a_place_that_exists(page, profile):
+    html = BeautifulSoup((BOOK.site(profile) / f"{page}.html").read_text(encoding="utf-8"), "html.parser")
     anchors = {tag["id"] for tag in html.find_all(id=True)}
     assert {claim.anchor for claim in CLAIMS if claim.page == page} - anchors == set()
 

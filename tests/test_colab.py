@@ -285,8 +285,8 @@ def test_the_leftover_check_finds_leftovers() -> None:
 
 
 @pytest.mark.parametrize("name", book_of_the_checkout().chapters)
-def test_links_lead_to_rendered_pages_and_their_anchors(edition: dict[str, Path], name: str) -> None:
-    site = book_of_the_checkout().site("smoke")
+def test_links_lead_to_rendered_pages_and_their_anchors(edition: dict[str, Path], name: str, profile: str) -> None:
+    site = book_of_the_checkout().site(profile)
     if not site.is_dir():
         why = "the pages are not rendered: call make book"
         pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)

@@ -374,6 +374,14 @@ def test_make_book_takes_a_profile_chapters_and_jobs() -> None:
     ]
 
 
+def test_make_test_looks_at_the_runs_of_a_profile() -> None:
+    plan = make("--dry-run", "test", "LOOK_AT=cpu").splitlines()
+    assert ".venv/bin/artbook run --profile cpu" in plan
+    assert ".venv/bin/artbook render --profile cpu" in plan
+    assert [line.split()[-2:] for line in plan if line.endswith("cpu") and "pytest" in line] == [["--profile", "cpu"]]
+    assert any("ARTBOOK_PROFILE=smoke KERAS_BACKEND=jax" in line for line in plan)
+
+
 @pytest.mark.parametrize("goal", ["book", "test", "lab"])
 def test_every_command_sets_up_first(goal: str) -> None:
     assert make("--dry-run", goal).splitlines()[0] == "python3 src/artbook/press/setup.py"

@@ -434,21 +434,6 @@ def test_headlines_are_unique_in_the_book():
     assert list(lint.headlines_unique({"one": one, "two": two})) == []
 
 
-def test_a_stored_output_that_differs_from_the_run_is_stale():
-    stored, run = stored_chapter(), executed_chapter()
-    assert list(lint.stale_outputs(stored, run)) == []
-    prints("print(1)", stream("7\n"))(run)
-    prints("draw()", stream("not checked"))(run)
-    assert [complaint.split(" stores")[0] for complaint in lint.stale_outputs(stored, run)] == ["cell 12:"]
-
-
-def test_where_a_stream_was_cut_makes_no_output_stale():
-    stored, run = stored_chapter(), executed_chapter()
-    whole = next(cell.outputs[0].text for cell in run.cells if "print(1)" in cell.source)
-    prints("print(1)", stream(whole[:1]), stream(whole[1:]))(run)
-    assert list(lint.stale_outputs(stored, run)) == []
-
-
 def test_breaking_a_chapter_leaves_the_next_one_whole():
     before = deepcopy(stored_chapter())
     put("draw()", metadata={"tags": []})(stored_chapter())

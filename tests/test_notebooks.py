@@ -1,4 +1,4 @@
-"""The chapters keep the rules of ``notebook_lint``, as they are stored and as they come out of a smoke run."""
+"""The chapters keep the rules of ``notebook_lint``, as they are stored and as they come out of a run."""
 
 import os
 import subprocess
@@ -12,7 +12,6 @@ from conftest import ROOT
 from nbformat import NotebookNode
 
 from artbook.press import notebooks
-from artbook.press import run as runner
 from artbook.press.book import Book
 
 BOOK = Book(ROOT)
@@ -27,12 +26,12 @@ def stored(chapter: str) -> NotebookNode:
 
 
 @pytest.fixture(scope="session")
-def smoke() -> dict[str, NotebookNode]:
-    """The chapters after a smoke run; those that have not changed since their last one are not run again."""
-    command = [sys.executable, "-m", "artbook", "run", "--profile", "smoke"]
+def executed(profile: str) -> dict[str, NotebookNode]:
+    """The chapters after a run; those that have not changed since their last one are not run again."""
+    command = [sys.executable, "-m", "artbook", "run", "--profile", profile]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
-    return {chapter: BOOK.page(chapter, "smoke") for chapter in BOOK.chapters}
+    return {chapter: BOOK.page(chapter, profile) for chapter in BOOK.chapters}
 
 
 def test_everything_in_the_table_of_contents_is_here():
@@ -53,23 +52,14 @@ def test_a_stored_chapter_keeps(chapter, rule):
 
 @pytest.mark.parametrize("rule", lint.EXECUTED, ids=named)
 @pytest.mark.parametrize("chapter", BOOK.chapters)
-def test_an_executed_chapter_keeps(chapter, rule, smoke):
-    assert list(rule(smoke[chapter])) == []
+def test_an_executed_chapter_keeps(chapter, rule, executed):
+    assert list(rule(executed[chapter])) == []
 
 
 @pytest.mark.parametrize("chapter", BOOK.chapters)
-def test_a_chapter_is_stored_as_artbook_checked_writes_it(chapter, smoke):
+def test_a_chapter_is_stored_as_artbook_checked_writes_it(chapter, executed):
     text = BOOK.notebook(chapter).read_text(encoding="utf-8")
-    assert text == notebooks.as_text(notebooks.keep_checked_outputs(stored(chapter), smoke[chapter]))
-
-
-@pytest.mark.parametrize("chapter", BOOK.chapters)
-def test_a_chapter_as_it_is_rendered_keeps_all_rules_and_its_checked_outputs(chapter):
-    if runner.due(BOOK, runner.jobs_for(BOOK, [chapter], ["cpu"], [0]), lambda job, record: None):
-        pytest.skip("not run in the profile cpu since it changed; make book does that")
-    executed = BOOK.page(chapter, "cpu")
-    assert [complaint for rule in lint.EXECUTED for complaint in rule(executed)] == []
-    assert list(lint.stale_outputs(stored(chapter), executed)) == []
+    assert text == notebooks.as_text(notebooks.keep_checked_outputs(stored(chapter), executed[chapter]))
 
 
 @pytest.mark.parametrize("rule", lint.SHELF, ids=named)
@@ -78,8 +68,8 @@ def test_the_stored_chapters_together_keep(rule):
 
 
 @pytest.mark.parametrize("rule", lint.EXECUTED_SHELF, ids=named)
-def test_the_executed_chapters_together_keep(rule, smoke):
-    assert list(rule(smoke)) == []
+def test_the_executed_chapters_together_keep(rule, executed):
+    assert list(rule(executed)) == []
 
 
 def until_first_checked(notebook: NotebookNode) -> NotebookNode:

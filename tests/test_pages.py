@@ -51,10 +51,10 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def site() -> Path:
-    folder = BOOK.site("smoke")
+def site(profile: str) -> Path:
+    folder = BOOK.site(profile)
     if not (folder / "index.html").is_file():
-        render(BOOK, "smoke")
+        render(BOOK, profile)
     return folder
 
 
