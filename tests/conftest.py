@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
@@ -18,6 +18,9 @@ ROOT = Path(__file__).parents[1]
 # How long an example takes depends on what else the machine does.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+# What the tests hang must not come into a catalogue of the reader's.
+os.environ.pop("ARTBOOK_GALLERY", None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,3 +77,17 @@ def passes_on_the_other_backend(file: str) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert " 1 skipped" in done.stdout
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """A server that runs; a test that kills it starts it again."""
+    from mariadb_server import MariaDB, program  # here, so that tests without a database need not load SQLAlchemy
+
+    if not (program("mariadbd") and program("mariadb-install-db")):
+        why = "no MariaDB server was found; looked for mariadbd and mariadb-install-db"
+        pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
+    made = MariaDB(tmp_path_factory.mktemp("mariadb"))
+    made.start()
+    yield made
+    made.kill()
