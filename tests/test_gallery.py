@@ -13,6 +13,7 @@ from nbformat.v4 import new_output
 from PIL import Image
 
 from artbook.gallery import exhibit as exhibiting
+from artbook.gallery.entries import Entry, Source
 from artbook.gallery.exhibit import exhibit, weights_hash
 from artbook.gallery.page import figure, wall
 from artbook.gallery.works import ENDINGS, Work, works_in
@@ -99,8 +100,26 @@ def test_the_hash_is_that_of_the_weights() -> None:
     assert weights_hash(one) != weights_hash(two)
 
 
+def test_an_entry_survives_json_and_its_digest_is_of_all_that_is_known() -> None:
+    entry = Entry(MOON, "words/moon", {"profile": "cpu", "seed": 7}, (Source.of("kanjivg"),))
+    read = Entry.from_facts(json.loads(json.dumps(entry.facts())), MOON.content)
+    assert read == entry
+    assert read.digest == entry.digest
+    assert replace(entry, settings={"seed": 7, "profile": "cpu"}).digest == entry.digest
+    others = [
+        replace(entry, work=replace(MOON, content=b"A dark moon")),
+        replace(entry, work=replace(MOON, weights="cd" * 32)),
+        replace(entry, work=replace(MOON, parameters={"temperature": 0.9})),
+        replace(entry, chapter="words/sun"),
+        replace(entry, settings={"profile": "cpu", "seed": 8}),
+        replace(entry, sources=(replace(entry.sources[0], licence="CC0"),)),
+    ]
+    assert len({entry.digest, *(other.digest for other in others)}) == 7
+
+
 def test_the_page_shows_each_kind_and_escapes_what_was_written() -> None:
-    text = figure(MOON, "works/", '<a href="x.html">x</a>', 7)
+    entry = Entry(MOON, "words/moon", {"profile": "cpu", "seed": 7}, (Source.of("kanjivg"),))
+    text = figure(entry, "works/", '<a href="x.html">x</a>')
     for part in (
         "The &lt;Moon&gt;",
         "床前明月光",
@@ -112,7 +131,7 @@ def test_the_page_shows_each_kind_and_escapes_what_was_written() -> None:
     ):
         assert part in text
     for media, tag in {"image/png": "<img ", "audio/mpeg": "<audio ", "video/mp4": "<video "}.items():
-        shown = figure(replace(MOON, media=media), "works/", "x", 0)
+        shown = figure(replace(entry, work=replace(MOON, media=media)), "works/", "x")
         assert tag in shown
         assert f'src="works/moon.{ENDINGS[media]}"' in shown
         assert f'"{ALT}"' in shown

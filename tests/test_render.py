@@ -2,17 +2,23 @@
 
 import json
 import os
+import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
 import pytest
 from docutils import nodes
+from mariadb_server import MariaDB
+from sqlalchemy import text
 
 from artbook.data.manifest import corpora
 from artbook.data.store import write_atomically
+from artbook.gallery.catalogue import opened
+from artbook.gallery.entries import Entry, Source
 from artbook.gallery.works import WORK_MIME, Work
 from artbook.press import directives, render
 from artbook.press.book import Book, Record
@@ -84,10 +90,11 @@ def render_settings() -> str:
     return "\n".join(line for line in text.splitlines() if not line.strip().startswith(("logo: _", "favicon:")))
 
 
-def keep_run(book: Book, profile: str = "smoke", **others: object) -> None:
+def keep_run(book: Book, profile: str = "smoke", works: Iterable[Work] = (MOON,), **others: object) -> None:
     """Keep a run of the chapter, as if it had been made."""
     source = nbformat.read(book.notebook("music/one"), as_version=4)
-    source.cells[-1].outputs = [GLUED, nbformat.v4.new_output("display_data", {WORK_MIME: MOON.to_json()})]
+    handed_over = [nbformat.v4.new_output("display_data", {WORK_MIME: work.to_json()}) for work in works]
+    source.cells[-1].outputs = [GLUED, *handed_over]
     source.cells[-1].execution_count = 1
     inputs = settings_of(profile, 0) | inputs_of(book, "music/one")
     book.keep(a_record(profile=profile, **{"inputs": inputs} | others), nbformat.writes(source))
@@ -108,12 +115,8 @@ def test_a_chapter_that_was_run_is_staged_executed_and_with_its_record(book: Boo
 
 
 def test_two_works_of_one_name_are_refused(book: Book) -> None:
-    keep_run(book)
-    path = book.executed("music/one", "smoke")
-    run = nbformat.read(path, as_version=4)
-    run.cells[-1].outputs.append(run.cells[-1].outputs[-1])
-    nbformat.write(run, path)
-    with pytest.raises(ValueError, match="'moon' of music/one has the name of another work"):
+    keep_run(book, works=(MOON, replace(MOON, title="Another moon")))
+    with pytest.raises(ValueError, match="given were moon of music/one and moon of music/one"):
         render.staged_files(book, "smoke")
 
 
@@ -196,7 +199,9 @@ def test_a_book_is_rendered_and_rendered_again(book: Book, capsys: pytest.Captur
         assert words in gallery.read_text(), words
     assert (page.parent / "works" / "moon.txt").read_bytes() == MOON.content
     facts = json.loads((page.parent / "works" / "moon.json").read_text())
-    assert facts == MOON.facts() | {"data": ["kanjivg"], "chapter": "music/one", "seed": 0}
+    settings = {"profile": "smoke", "seed": 0} | VERSIONS
+    sources = (Source.of("kanjivg"),)
+    assert Entry.from_facts(facts, MOON.content) == Entry(MOON, "music/one", settings, sources)
 
     # Nothing changed, so Sphinx writes nothing; then one result changes, and its page with it.
     made = book.build / "render" / "smoke" / "work" / "_build" / "html" / "results.html"
@@ -207,6 +212,39 @@ def test_a_book_is_rendered_and_rendered_again(book: Book, capsys: pytest.Captur
     render.render(book, "smoke")
     assert "45 s" in chapter.read_text()
     assert "Changed since they were run, so shown as they were then: music/one." in capsys.readouterr().out
+
+
+def test_the_gallery_on_sqlite_and_on_a_server_gives_the_same_page(
+    book: Book, server: MariaDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dots = replace(MOON, name="dots", title="Dots", media="image/png", content=bytes(range(256)) * 1000, data=())
+    settings = {"temperature": 0.1, "a prompt": "月 & 🌙", "draws": 10**12, "greedy": True}
+    poem = replace(MOON, name="poem", content="床前明月光 🌙".encode(), parameters=settings, weights="ab" * 32)
+    # The server has a history: works that were, an edition that comes back.
+    url = server.new_url()
+    monkeypatch.setenv("ARTBOOK_GALLERY", url)
+    for works in ((poem,), (replace(poem, title="Poem"), MOON)):
+        keep_run(book, works=works)
+        render.staged_files(book, "smoke")
+
+    keep_run(book, works=(MOON, poem, dots))
+    made = {}
+    for name, where in {"server": url, "sqlite": ""}.items():
+        monkeypatch.setenv("ARTBOOK_GALLERY", where)
+        shutil.rmtree(book.build / "render", ignore_errors=True)
+        site = render.render(book, "smoke").parent
+        made[name] = {path.name: path.read_bytes() for path in (site / "gallery.html", *(site / "works").iterdir())}
+    assert made["server"] == made["sqlite"]
+    assert sorted(made["sqlite"]) == ["dots.json", "dots.png", "gallery.html", *both("moon"), *both("poem")]
+    page = made["sqlite"]["gallery.html"].decode()
+    assert all(work.title in page for work in (MOON, poem, dots))
+    with opened(url).connect() as connection:
+        names = connection.execute(text("SELECT name FROM works ORDER BY name")).scalars().all()
+        assert names == ["dots", "moon", "poem", "poem"]
+
+
+def both(name: str) -> list[str]:
+    return [f"{name}.json", f"{name}.txt"]
 
 
 def test_a_failure_leaves_the_last_good_site_and_is_not_forgotten(book: Book) -> None:

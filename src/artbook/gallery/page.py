@@ -3,29 +3,29 @@
 import html
 from collections.abc import Iterable
 
-from artbook.data.manifest import corpus
+from artbook.gallery.entries import Entry
 from artbook.gallery.works import Work
 
 
-def figure(work: Work, folder: str, chapter: str, seed: int) -> str:
+def figure(entry: Entry, folder: str, chapter: str) -> str:
     """A work in the page, with its title and, folded, how it was made.
 
     Args:
-        work: the work.
+        entry: the work with its origin.
         folder: where its file is, an address as seen from the page, with a slash at the end.
         chapter: a link to the chapter that made it, as HTML.
-        seed: of the run that made it.
 
     Returns:
         HTML; the file is loaded when it comes into sight or is played.
     """
-    rows = [("Chapter", chapter), ("Seed of the run", str(seed))]
+    work = entry.work
+    rows = [("Chapter", chapter), ("Seed of the run", str(entry.settings["seed"]))]
     rows += [(html.escape(name), html.escape(str(value))) for name, value in work.parameters.items()]
     if work.weights:
         rows.append(("Weights (SHA\N{NON-BREAKING HYPHEN}256)", f"<code>{work.weights}</code>"))
     rows += [
         ("Learnt from", html.escape(f"{source.name} {source.version}, {source.authors}; {source.licence}"))
-        for source in map(corpus, work.data)
+        for source in entry.sources
     ]
     made = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows)
     return (

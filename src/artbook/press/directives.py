@@ -4,11 +4,13 @@ The staged source (see ``render``) has beside each executed notebook the record 
 directive reads only files of the source folder and notes them as what its page depends on.
 """
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import files
+from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,11 +27,12 @@ from sphinxcontrib.bibtex.style.referencing import BracketStyle
 from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
 
 from artbook.data.manifest import Corpus, corpora
+from artbook.gallery.entries import Entry
 from artbook.gallery.page import figure, wall
-from artbook.gallery.works import works_in
 from artbook.press import Profile, claims, notebooks
 from artbook.press.book import Book, Record
 from artbook.press.claims import Claim, Verdict
+from artbook.press.hanging import EXHIBITION, WORKS
 from artbook.press.headline import Headline
 
 _LOG = logging.getLogger(__name__)
@@ -275,19 +278,22 @@ class Gallery(_Made):
 
     def _text(self) -> str:
         sections = []
-        for chapter, record in self.records().items():
-            notebook = self.notebook_of(chapter)
-            works = [*works_in(notebooks.outputs(notebook))]
-            if record and works:
-                address = self.env.app.builder.get_relative_uri(self.env.docname, chapter)
-                link = f'<a class="reference internal" href="{address}">{_spoken(chapter)}</a>'
-                shown = wall(figure(work, "works/", link, record.seed) for work in works)
-                sections += [
-                    f"## {title_of(notebook)}",
-                    f"From {{doc}}`/{chapter}`.",
-                    f"~~~~~~{{raw}} html\n{shown}\n~~~~~~",
-                ]
+        for chapter, entries in groupby(self._entries(), lambda entry: entry.chapter):
+            address = self.env.app.builder.get_relative_uri(self.env.docname, chapter)
+            link = f'<a class="reference internal" href="{address}">{_spoken(chapter)}</a>'
+            shown = wall(figure(entry, "works/", link) for entry in entries)
+            sections += [
+                f"## {title_of(self.notebook_of(chapter))}",
+                f"From {{doc}}`/{chapter}`.",
+                f"~~~~~~{{raw}} html\n{shown}\n~~~~~~",
+            ]
         return "\n\n".join(sections) or NO_WORKS
+
+    def _entries(self) -> Iterator[Entry]:
+        for facts in json.loads(self.staged(EXHIBITION) or "[]"):
+            path = Path(self.env.srcdir, WORKS, facts["file"])
+            self.env.note_dependency(str(path))
+            yield Entry.from_facts(facts, path.read_bytes())
 
 
 class Executions(_Made):

@@ -5,7 +5,6 @@ good site as it was.
 """
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -17,10 +16,10 @@ from pathlib import Path
 from artbook.data.fetch import contents, fetch
 from artbook.data.manifest import corpus
 from artbook.data.store import write_atomically
-from artbook.gallery.works import works_in
 from artbook.press import notebooks
 from artbook.press.book import Book
-from artbook.press.dependencies import inputs_of, settings_of, what_changed
+from artbook.press.dependencies import PACKAGE, inputs_of, settings_of, what_changed
+from artbook.press.hanging import gallery_files, hung
 
 # What the pages load, out of the npm packages that the manifest names: folder, and beginnings in it.
 _LIBRARIES = {
@@ -70,7 +69,7 @@ def render(book: Book, profile: str) -> Path:
 
 
 def staged_files(book: Book, profile: str) -> dict[str, bytes]:
-    """What Sphinx reads: the pages, the libraries, and of each chapter that was run its page, its record and its works.
+    """What Sphinx reads: the pages, the libraries, the gallery, and the page and record of each chapter that was run.
 
     Args:
         book: the checkout.
@@ -80,7 +79,8 @@ def staged_files(book: Book, profile: str) -> dict[str, bytes]:
         The files' contents, by path below the source folder; those in ``_vendor`` go to the site as they are.
 
     Raises:
-        ValueError: two works have one name.
+        ValueError: two works have one name, or the gallery's database is not one of the book's.
+        OSError: the gallery's database does not answer, or another writer keeps it.
     """
     paths = [path for path in book.pages.rglob("*") if path.is_file() and ".ipynb_checkpoints" not in path.parts]
     files = {path.relative_to(book.pages).as_posix(): path.read_bytes() for path in paths}
@@ -89,16 +89,7 @@ def staged_files(book: Book, profile: str) -> dict[str, bytes]:
         if record and page:
             files[f"{chapter}.ipynb"] = notebooks.as_text(page).encode()
             files[f"{chapter}.json"] = record.to_json().encode()
-            for work in works_in(notebooks.outputs(page)):
-                facts, about = (
-                    work.facts() | {"chapter": chapter, "seed": record.seed},
-                    f"_vendor/works/{work.name}.json",
-                )
-                if about in files:
-                    raise ValueError(f"{work.name!r} of {chapter} has the name of another work")
-                files[about] = json.dumps(facts, ensure_ascii=False, indent=1).encode()
-                files[f"_vendor/works/{work.file}"] = work.content
-    return files | libraries()
+    return files | gallery_files(hung(book, profile)) | libraries()
 
 
 def stage(files: Mapping[str, bytes], folder: Path) -> None:
@@ -151,9 +142,9 @@ def _make_pages(book: Book, source: Path, work: Path, *, strict: bool) -> Path:
 
 
 def _state(book: Book) -> str:
-    """Digest of what all pages depend on: the locked tools, this package's press, the settings and the contents."""
+    """Digest of what all pages depend on: locked tools, this package's gallery and press, settings and contents."""
     paths = [book.root / name for name in ("requirements.lock", "_config.yml", "_toc.yml")]
-    paths += sorted(Path(__file__).parent.glob("*.py"))
+    paths += sorted(path for room in ("gallery", "press") for path in (PACKAGE / room).glob("*.py"))
     # Sphinx copies styles and pictures only when it writes a page.
     paths += sorted(path for path in (book.pages / "_static").rglob("*") if path.is_file())
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()
