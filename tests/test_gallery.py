@@ -17,7 +17,7 @@ from artbook.gallery.entries import Entry, Source
 from artbook.gallery.exhibit import exhibit, weights_hash
 from artbook.gallery.page import figure, wall
 from artbook.gallery.works import ENDINGS, Work, works_in
-from artbook.show import audio
+from artbook.show import audio, clip
 
 ALT = "A square in two greys, the darker one to the left."
 LINE = "床前明月光"
@@ -36,13 +36,16 @@ def found(bundles: list[dict[str, Any]]) -> list[Work]:
     return [*works_in(new_output("display_data", data=json.loads(json.dumps(each))) for each in bundles)]
 
 
-def test_a_picture_a_sound_and_a_text_come_out_of_the_outputs_as_they_went_in(shown: list[dict[str, Any]]) -> None:
+def test_a_picture_a_sound_a_text_and_a_film_come_out_as_they_went_in(shown: list[dict[str, Any]]) -> None:
     grey = np.array([[40, 200]], dtype=np.uint8)
     player = audio(np.zeros(2205), 22050, "silence")
     exhibit("square", Image.fromarray(grey), title="Square", alt=ALT, data=["kanjivg"])
     exhibit("silence", player, title="Silence", alt=ALT, data=[], parameters={"seed": 3})
     exhibit("moon-poem", LINE, title="Moon", alt=ALT, data=["kanjivg"])
-    square, silence, poem = found(shown)
+    film = clip(np.zeros((4, 16, 16), np.uint8), 4, "nothing moves")
+    exhibit("still-film", film, title="Still", alt=ALT, data=[])
+    square, silence, poem, still = found(shown)
+    assert (still.content, still.file) == (film.mp4, "still-film.mp4")
     assert (np.asarray(Image.open(io.BytesIO(square.content))) == grey).all()
     assert (square.file, square.data, square.weights) == ("square.png", ("kanjivg",), "")
     assert (silence.content, silence.file, silence.parameters) == (player.mp3, "silence.mp3", {"seed": 3})

@@ -21,12 +21,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
+from PIL import Image
 
+from artbook import video
 from artbook.data.keyboard import KEYS, LOWEST, check_grid, is_whole, voice_runs
 from artbook.notation import to_mei
 
 MAX_SECONDS = 10
 MAX_PLAYER_BYTES = 200_000
+MAX_CLIP_BYTES = 400_000
 
 # Okabe and Ito's palette, told apart with the common kinds of colour blindness.
 COLOURS = {
@@ -225,6 +228,78 @@ def audio(samples: npt.ArrayLike, rate: int, title: str) -> Player:
     if len(player._repr_html_()) > MAX_PLAYER_BYTES:
         raise ValueError(f"a player of at most {MAX_PLAYER_BYTES} bytes was wanted; lower the rate from {rate}")
     return player
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Moving pictures in the page.
+
+    Attributes:
+        title: what is seen and heard; also what a screen reader says.
+        seconds: how long they last.
+        size: width and height in pixels.
+        mp4: the encoded pictures, with their sound.
+        poster: the picture that stands there until they play, a PNG file.
+    """
+
+    title: str
+    seconds: float
+    size: tuple[int, int]
+    mp4: bytes
+    poster: bytes
+
+    def __repr__(self) -> str:
+        return f"Film: {self.title} ({self.seconds:.0f} s)"
+
+    def _repr_html_(self) -> str:
+        title = html.escape(self.title, quote=True)
+        poster = "data:image/png;base64," + base64.b64encode(self.poster).decode()
+        source = "data:video/mp4;base64," + base64.b64encode(self.mp4).decode()
+        width, height = self.size
+        return (
+            f'<figure class="player" style="margin:0"><figcaption style="text-align:left">{title}</figcaption>'
+            f'<video controls playsinline preload="metadata" aria-label="{title}" width="{width}" height="{height}"'
+            f' poster="{poster}" src="{source}" style="width:100%;max-width:32rem;height:auto"></video></figure>'
+        )
+
+
+def clip(
+    frames: npt.ArrayLike,
+    rate: int,
+    title: str,
+    sound: npt.ArrayLike | None = None,
+    sound_rate: int = 22050,
+    poster: int = -1,
+) -> Clip:
+    """A player for moving pictures, with the pictures in it: it plays wherever the page is shown, when it is told to.
+
+    Args:
+        frames: uint8 ``(T, H, W)`` or ``(T, H, W, 3)``, at most ten seconds.
+        rate: frames a second, whole, 1 to 60.
+        title: what is seen and heard, in words.
+        sound: of one channel, ``(N,)``, between -1 and 1, as long as the pictures.
+        sound_rate: samples a second.
+        poster: the number of the frame that stands there until the film plays.
+
+    Returns:
+        The player, at most 400 kB.
+
+    Raises:
+        ValueError: what ``artbook.video.encode`` refuses, no title, no such frame, or a film that is too large.
+    """
+    if not title.strip():
+        raise ValueError("a title that says what is seen was wanted; none was given")
+    mp4 = video.encode(frames, rate, sound, sound_rate)
+    pictures = np.asarray(frames)
+    if not is_whole(poster, -len(pictures), len(pictures) - 1):
+        raise ValueError(f"the number of one of {len(pictures)} frames was wanted as poster; {poster!r} was given")
+    still = io.BytesIO()
+    Image.fromarray(pictures[poster]).save(still, "PNG", optimize=True)
+    height, width = pictures.shape[1:3]
+    made = Clip(title, len(pictures) / rate, (width, height), mp4, still.getvalue())
+    if len(made._repr_html_()) > MAX_CLIP_BYTES:
+        raise ValueError(f"a film of at most {MAX_CLIP_BYTES} bytes in the page was wanted; make it smaller or shorter")
+    return made
 
 
 @dataclass(frozen=True)
