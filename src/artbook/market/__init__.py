@@ -1,0 +1,1 @@
+"""Recommendation and the demand of audiences: the rooms of the part on applications."""
