@@ -42,7 +42,7 @@ def _shown(work: Work, address: str) -> str:
         case "image":
             return f'<img src="{address}" alt="{alt}" loading="lazy">'
         case "audio":
-            return f'<audio controls preload="none" src="{address}" aria-label="{alt}"></audio>'
+            return f'<audio controls preload="metadata" src="{address}" aria-label="{alt}"></audio>'
         case "video":
             return f'<video controls preload="metadata" playsinline src="{address}" aria-label="{alt}"></video>'
     return f'<pre class="text" aria-label="{alt}">{html.escape(work.content.decode())}</pre>'
