@@ -52,6 +52,14 @@ def test_what_follows_sums_to_one_and_agrees_with_the_costs(sequences, order, co
     assert -np.log(following[2]) == pytest.approx(model.costs(np.array([*context, 2]))[-1])
 
 
+def test_what_follows_is_what_each_token_costs():
+    rng = np.random.default_rng(0)
+    model = NGram.fit([rng.integers(5, size=60)], 5, 3)
+    for context in ([], [1], [1, 2, 3], [4, 4]):
+        costs = [model.costs(np.array([*context, token]))[-1] for token in range(5)]
+        assert np.allclose(model.following(np.array(context, dtype=int)), np.exp(np.negative(costs)))
+
+
 def test_what_was_seen_often_is_likely():
     model = NGram.fit([np.array([0, 1] * 50)], 3, 2)
     assert model.following([0])[1] > 0.98

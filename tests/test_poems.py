@@ -1,11 +1,11 @@
 """Tang poems, rhymes, quatrains as rows, and the models that write them."""
 
+import keras
 import numpy as np
 import pytest
 
 from artbook.data import rhymes as rhyme_data
 from artbook.data import tang_poems
-from artbook.nn.ngram import NGram
 from artbook.words import poet, quatrains, training
 from artbook.words.quatrains import Coding, Lines, is_regulated, reading, rhymes_today, split
 
@@ -149,6 +149,8 @@ def small(dictionary):
     rows = coding.encode(parts.blocks)
     counts = np.bincount(rows[:, 1:].ravel(), minlength=coding.vocabulary)
     vectors = poet.neighbour_vectors(rows, 1 + len(coding.characters), 16)
+    # What a new poet costs depends on its random weights.
+    keras.utils.set_random_seed(3)
     return coding, rows, poet.Poet(coding.sounds(), counts, vectors, width=16, depth=1)
 
 
@@ -197,13 +199,6 @@ def test_the_ngram_knows_its_place(small, told):
         # What little the counts leave to tokens that are no characters is shared out.
         shared_out = costs[0, place] + np.log(following[rows[0, place + 1]])
         assert -1e-9 < shared_out < 0.3
-
-
-def test_the_fast_ngram_is_the_ngram():
-    rng = np.random.default_rng(0)
-    ngram = NGram.fit([rng.integers(5, size=60)], 5, 3)
-    for given in ([], [1], [1, 2, 3], [4, 4]):
-        assert np.allclose(poet._following(ngram, np.array(given, dtype=int)), ngram.following(given))
 
 
 def test_a_mixture_is_never_worse_than_its_best_model():

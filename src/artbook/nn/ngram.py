@@ -82,10 +82,18 @@ class NGram:
         Raises:
             ValueError: these are not such tokens.
         """
-        last = _rows([*np.asarray(tokens), 0], self.vocabulary, self.order)[-1]
-        rows = np.tile(last, (self.vocabulary, 1))
-        rows[:, -1] = np.arange(self.vocabulary)
-        return self._probabilities(rows)
+        last = _rows([*np.asarray(tokens), 0], self.vocabulary, self.order)[-1:]
+        base, found = self.vocabulary + 1, np.full(self.vocabulary, 1 / self.vocabulary)
+        for order, table in enumerate(self._tables, 1):
+            # What was seen after the context stands together in the table.
+            context = _number(last[:, self.order - order : -1], self.vocabulary)[0]
+            first, end = np.searchsorted(table.grams, [context * base, (context + 1) * base])
+            if first < end:
+                counts = table.counts[first:end]
+                found *= table.discount * len(counts)
+                found[table.grams[first:end] % base] += np.maximum(counts - table.discount, 0.0)
+                found /= counts.sum()
+        return found
 
     def _probabilities(self, rows: Whole) -> Floats:
         """Of the last token of each row after the others, (rows,)."""

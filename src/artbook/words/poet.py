@@ -158,7 +158,7 @@ class PlacedNGram:
         """
         place = len(row) - 1
         placed = self._placed(np.array([[*row, *[0] * (PLACES - place)]]))[0][: 2 * place + 1]
-        found = _following(self.ngram, placed)[: self.characters]
+        found = self.ngram.following(placed)[: self.characters]
         return found / found.sum()
 
     def _placed(self, rows: Rows) -> npt.NDArray[np.int64]:
@@ -168,24 +168,6 @@ class PlacedNGram:
         if self.told:
             placed[:, [2 * place for place in RHYMES]] = rows[:, :1]
         return placed
-
-
-def _following(ngram: NGram, tokens: npt.NDArray[np.int64]) -> Floats:
-    """What ``NGram.following`` returns, from the successions that were seen and not from all that there could be."""
-    base = ngram.vocabulary + 1
-    found = np.full(ngram.vocabulary, 1 / ngram.vocabulary)
-    padded = [ngram.vocabulary] * (ngram.order - 1) + tokens.tolist()
-    for order, table in enumerate(ngram._tables, 1):
-        context = 0
-        for token in padded[len(padded) - order + 1 :]:
-            context = context * base + token
-        first, last = np.searchsorted(table.grams, [context * base, (context + 1) * base])
-        if first < last:
-            counts = table.counts[first:last]
-            total = counts.sum()
-            found *= table.discount * len(counts) / total
-            found[table.grams[first:last] % base] += np.maximum(counts - table.discount, 0) / total
-    return found
 
 
 def mixing_weights(costs: npt.ArrayLike, rounds: int = 100) -> Floats:
