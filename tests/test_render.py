@@ -74,7 +74,8 @@ def book(toy_book: Callable[..., Book], monkeypatch: pytest.MonkeyPatch) -> Book
     (made.pages / "gallery.md").write_text("# Gallery\n\n```{gallery}\n```\n")
     (made.pages / "index.md").write_text("# A toy book\n\nSee {doc}`music/one`.\n")
     (made.pages / "results.md").write_text(
-        "# Results\n\n```{headlines}\n```\n\n```{executions}\n```\n\n```{corpora}\n```\n\n"
+        "# Results\n\n```{headlines}\n```\n\n```{headlines} one-cost\n```\n\n"
+        "```{executions}\n```\n\n```{corpora}\n```\n\n"
         "```{from-chapter} music/one::quarter\n:alt: a quarter\n\nA *quarter*.\n```\n\n```{bibliography}\n```\n"
     )
     (made.pages / "references.bib").write_text(
@@ -394,6 +395,15 @@ def test_a_diagram_needs_no_module_and_only_its_page_loads_it() -> None:
     scripts, added = page(None)
     assert len(scripts) == 1
     assert added == []
+
+
+def test_chosen_headlines_are_a_row_each_with_their_chapter() -> None:
+    ran = {"music/one": a_record()}
+    text = directives.chosen_headlines(["one-cost"], ran)
+    assert "| Cost on held-out pieces | 5 nats per frame | ≤ 6 | {doc}`/music/one` |" in text
+    assert "| `other` | not run |" in directives.chosen_headlines(["other", "one-cost"], ran | {"music/two": None})
+    with pytest.raises(LookupError, match="no chapter recorded the headline 'other'"):
+        directives.chosen_headlines(["one-cost", "other"], ran)
 
 
 def test_the_record_survives_the_way_to_the_page() -> None:

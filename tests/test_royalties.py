@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artbook.gallery.royalties import split
+from artbook.gallery.royalties import basis_points, split
 from artbook.gallery.schema import WHOLE
 
 
@@ -53,3 +53,35 @@ def test_an_amount_is_whole_cents(cents: int) -> None:
 def test_parts_sum_to_the_whole(parts: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="basis points"):
         split(100, parts)
+
+
+@given(st.dictionaries(st.text(min_size=1), st.floats(0.1, 10), min_size=1, max_size=8))
+def test_parts_sum_to_the_whole_and_are_within_one_of_the_weights(weights: dict[str, float]) -> None:
+    parts = basis_points(weights)
+    assert parts.keys() == weights.keys()
+    assert sum(parts.values()) == WHOLE
+    total = sum(weights.values())
+    assert all(abs(part - WHOLE * weights[holder] / total) < 1.001 for holder, part in parts.items())
+
+
+def test_the_last_basis_point_goes_to_the_largest_remainder_and_among_equals_by_the_alphabet() -> None:
+    assert basis_points({"c": 1, "b": 1, "a": 1}) == {"a": 3334, "b": 3333, "c": 3333}
+    assert basis_points({"a": 10_001, "b": 9_999}) == {"a": 5001, "b": 4999}
+    assert basis_points({"alone": 0.3}) == {"alone": WHOLE}
+
+
+@pytest.mark.parametrize(
+    "weights", [{}, {"a": 0.0}, {"a": -1.0, "b": 3.0}, {"a": 1.0, "b": 1e-9}, {"a": float("nan")}, {"a": float("inf")}]
+)
+def test_weights_are_large_enough_for_a_part(weights: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="weights of at least one part in 10000"):
+        basis_points(weights)
+
+
+@given(st.lists(st.integers(0, 10**6), max_size=40), parts())
+def test_a_statement_over_many_sales_sums_to_their_prices(sales: list[int], parts: dict[str, int]) -> None:
+    paid = [split(cents, parts) for cents in sales]
+    assert sum(sum(each.values()) for each in paid) == sum(sales)
+    for holder, part in parts.items():
+        exact = Fraction(sum(sales) * part, WHOLE)
+        assert abs(sum(each[holder] for each in paid) - exact) <= len(sales), "each sale may be a cent off, and no more"

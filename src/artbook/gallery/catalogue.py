@@ -12,9 +12,6 @@ from datetime import datetime
 from sqlite3 import Connection as SQLite
 from typing import Any, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, delete, event, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session, joinedload, selectinload, undefer
@@ -149,7 +146,7 @@ def upgrade(engine: Engine) -> None:
     Raises:
         ValueError: another version of the package, which this one does not know, made the tables.
     """
-    _migrate(engine, command.upgrade, "head")
+    _migrate(engine, "upgrade", "head")
 
 
 def downgrade(engine: Engine, revision: str) -> None:
@@ -159,17 +156,22 @@ def downgrade(engine: Engine, revision: str) -> None:
         engine: from ``opened``.
         revision: its name in ``migrations/versions``, or ``base`` for no tables at all.
     """
-    _migrate(engine, command.downgrade, revision)
+    _migrate(engine, "downgrade", revision)
 
 
-def _migrate(engine: Engine, step: Callable[[Config, str], None], revision: str) -> None:
+def _migrate(engine: Engine, step: str, revision: str) -> None:
+    # A chapter that keeps a catalogue in memory makes its tables without Alembic, which Colab lacks.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
     config = Config()
     config.set_main_option("script_location", "artbook.gallery:migrations")
     writing = engine.execution_options(writes=True)
     with _told(), writing.connect() as connection, _alone(connection), connection.begin():
         config.attributes["connection"] = connection
         try:
-            step(config, revision)
+            getattr(command, step)(config, revision)
         except CommandError as error:
             raise ValueError(f"{engine.url} has tables that this version of the book does not know: {error}") from error
 

@@ -1,5 +1,6 @@
 """Who earns what of a licence: parts that sum to one, and payments that sum to the price, to the cent."""
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -34,6 +35,29 @@ def split(cents: int, parts: Mapping[str, int]) -> dict[str, int]:
     for holder in sorted(parts, key=lambda each: (-(cents * parts[each] % WHOLE), each))[:left]:
         paid[holder] += 1
     return paid
+
+
+def basis_points(weights: Mapping[str, float]) -> dict[str, int]:
+    """Parts in the proportion of some weights, by the method of the largest remainder, as ``split`` divides cents.
+
+    Args:
+        weights: by holder, at least one, each finite and large enough for a part of one basis point.
+
+    Returns:
+        Whole basis points by holder, which sum to ``schema.WHOLE``.
+
+    Raises:
+        ValueError: the weights are not as above.
+    """
+    total = math.fsum(weights.values())
+    if not weights or not math.isfinite(total) or min(weights.values()) * WHOLE < total or total <= 0:
+        raise ValueError(f"weights of at least one part in {WHOLE} each were wanted; {dict(weights)} were given")
+    exact = {holder: WHOLE * weight / total for holder, weight in weights.items()}
+    parts = {holder: math.floor(part) for holder, part in exact.items()}
+    left = WHOLE - sum(parts.values())
+    for holder in sorted(parts, key=lambda each: (parts[each] - exact[each], each))[:left]:
+        parts[holder] += 1
+    return parts
 
 
 def _refuse_unsound(parts: Mapping[str, int]) -> None:

@@ -424,6 +424,10 @@ class ChapterText:
         record = self.edition.book.record(self.page.name, "cpu")
         return measured_run(record) if record else NOT_RUN
 
+    def headlines(self, directive: Directive) -> str:
+        """Results of other chapters, which a notebook by itself does not know."""
+        return f"The table that belongs here is on {self.page_link(self.page.name, 'the page')}."
+
     def math(self, directive: Directive) -> str:
         """An equation."""
         return self._equation(f"\n{directive.body}", directive.label)
@@ -564,6 +568,7 @@ DIRECTIVES: Mapping[str, Callable[[ChapterText, Directive], str]] = {
     "glue:figure": ChapterText.glued_figure,
     "mermaid": ChapterText.drawing,
     "measured-run": ChapterText.measured,
+    "headlines": ChapterText.headlines,
     "math": ChapterText.math,
     "code-block": ChapterText.code,
     "table": ChapterText.table,

@@ -99,6 +99,32 @@ def headline_table(headline: Headline, profile: str) -> str:
     return table(f"{headline.title} ({headline.unit})", ["Model", "Value", "Remark"], rows)
 
 
+def chosen_headlines(names: Iterable[str], records: Mapping[str, Record | None]) -> str:
+    """Some headlines of the book, a row each, with the chapter that each comes from.
+
+    Args:
+        names: of the headlines, in the order of the rows.
+        records: by chapter; ``None`` for one that has not been run.
+
+    Returns:
+        MyST text.
+
+    Raises:
+        LookupError: all chapters have been run, and none recorded such a headline.
+    """
+    found = {each.name: (chapter, each) for chapter, record in records.items() if record for each in record.headlines}
+    rows = []
+    for name in names:
+        if name in found:
+            chapter, each = found[name]
+            rows.append([each.title, f"{each.value:.4g} {each.unit}", each.claim, f"{{doc}}`/{chapter}`"])
+        elif None in records.values():
+            rows.append([f"`{name}`", "not run", "", ""])
+        else:
+            raise LookupError(f"no chapter recorded the headline {name!r}")
+    return table("Results of the chapters", ["Result", "Value", "Claimed", "From"], rows)
+
+
 def executions_table(records: Mapping[str, Record | None]) -> str:
     """Time, processor time and memory of each chapter's run, and their sums.
 
@@ -261,9 +287,20 @@ class MeasuredRun(_Made):
 
 
 class Headlines(_Made):
-    """``{headlines}``: a section for each chapter, with a table for each of its headline results."""
+    """``{headlines}``: a section for each chapter, with a table for each of its headline results.
+
+    ``{headlines} first-model-nll large-forecast``: one table with these.
+    """
+
+    optional_arguments = 1
+    final_argument_whitespace = True
 
     def _text(self) -> str:
+        if self.arguments:
+            try:
+                return chosen_headlines(self.arguments[0].split(), self.records())
+            except LookupError as error:
+                raise self.error(str(error)) from error
         sections = []
         for chapter, record in self.records().items():
             # Sphinx knows the titles only when all pages are read, too late for a heading.
