@@ -148,9 +148,7 @@ class GaussianMixture:
         Raises:
             ValueError: x is not a finite matrix of d columns, or ``noised`` refuses the level.
         """
-        noised = self.noised(alpha, sigma)
-        shift = alpha * _each(self.covariances, noised._pull(x))
-        return np.einsum("nk,nkd->nd", noised.responsibilities(x), self.means + shift)
+        return self._split(x, alpha, sigma)[0]
 
     def velocity(self, x: ArrayLike, alpha: float, sigma: float, alpha_rate: float, sigma_rate: float) -> Array:
         """The velocity that flow matching learns: the mean of d(alpha x_0 + sigma noise)/dt at a place.
@@ -170,8 +168,8 @@ class GaussianMixture:
         """
         if not np.isfinite([alpha_rate, sigma_rate]).all():
             raise ValueError(f"finite rates were wanted, not {alpha_rate} and {sigma_rate}")
-        noise = -sigma * self.noised(alpha, sigma).score(x)
-        return alpha_rate * self.denoised(x, alpha, sigma) + sigma_rate * noise
+        example, noise = self._split(x, alpha, sigma)
+        return alpha_rate * example + sigma_rate * noise
 
     def only(self, components: Sequence[int]) -> Self:
         """The mixture of some of the components: the distribution of a class, if they make up the class.
@@ -189,6 +187,13 @@ class GaussianMixture:
         if not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(range(len(self.weights))):
             raise ValueError(f"different numbers from 0 to {len(self.weights) - 1} were wanted, not {chosen}")
         return type(self)(self.weights[chosen], self.means[chosen], self.covariances[chosen])
+
+    def _split(self, x: ArrayLike, alpha: float, sigma: float) -> tuple[Array, Array]:
+        """The mean example and the mean noise that a noised example is made of, (n, d) each."""
+        noised = self.noised(alpha, sigma)
+        share, pull = noised.responsibilities(x), noised._pull(x)
+        examples = self.means + alpha * _each(self.covariances, pull)
+        return np.einsum("nk,nkd->nd", share, examples), sigma * np.einsum("nk,nkd->nd", share, pull)
 
     def _log_joint(self, x: ArrayLike) -> Array:
         """ln p(x, component), (n, k)."""
