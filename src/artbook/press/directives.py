@@ -29,7 +29,7 @@ from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferen
 from artbook.data.manifest import Corpus, corpora
 from artbook.gallery.entries import Entry
 from artbook.gallery.page import figure, wall
-from artbook.press import Profile, claims, notebooks
+from artbook.press import Profile, claims, copying, notebooks
 from artbook.press.book import Book, Record
 from artbook.press.claims import Claim, Verdict
 from artbook.press.hanging import EXHIBITION, WORKS
@@ -364,6 +364,21 @@ class Claims(_Made):
         return claims_table(article, found, partial(self.env.app.builder.get_relative_uri, self.env.docname))
 
 
+class Copying(_Made):
+    """``{copying}``: what each generative chapter measured of copying, beside the same of real works."""
+
+    def _text(self) -> str:
+        path = Path(self.env.srcdir, "copying.yml")
+        self.env.note_dependency(str(path))
+        head = ("Chapter", "Works and measure", "The model", "Real works")
+        return table("Copying, as each chapter measured it", head, copying.rows(copying.read(path), self._number))
+
+    def _number(self, chapter: str, name: str) -> float | None:
+        if self.record_of(chapter) is None:
+            return None
+        return float(glued_output(self.notebook_of(chapter), name)["text/plain"])
+
+
 class FromChapter(_Made):
     """``{from-chapter} music/first-model::sample``: what a chapter glued, with the content as its caption.
 
@@ -430,6 +445,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         "executions": Executions,
         "corpora": Corpora,
         "claims": Claims,
+        "copying": Copying,
         "gallery": Gallery,
         "from-chapter": FromChapter,
     }.items():
