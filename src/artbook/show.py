@@ -23,13 +23,14 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from artbook import video
+from artbook import gltf, video
 from artbook.data.keyboard import KEYS, LOWEST, check_grid, is_whole, voice_runs
 from artbook.notation import to_mei
 
 MAX_SECONDS = 10
 MAX_PLAYER_BYTES = 200_000
 MAX_CLIP_BYTES = 400_000
+MAX_MODEL_BYTES = 900_000
 
 # Okabe and Ito's palette, told apart with the common kinds of colour blindness.
 COLOURS = {
@@ -299,6 +300,75 @@ def clip(
     made = Clip(title, len(pictures) / rate, (width, height), mp4, still.getvalue())
     if len(made._repr_html_()) > MAX_CLIP_BYTES:
         raise ValueError(f"a film of at most {MAX_CLIP_BYTES} bytes in the page was wanted; make it smaller or shorter")
+    return made
+
+
+@dataclass(frozen=True)
+class Model:
+    """A 3D model in the page: a still picture of it, and a button with which a reader turns it.
+
+    The pages of the book have a viewer, ``_static/model.js``, which shows the button; elsewhere, in a notebook or
+    in Colab, the still picture and the file remain.
+
+    Attributes:
+        title: what it is.
+        alt: what is to be seen, in words.
+        name: of its file, with its ending.
+        glb: the file.
+        still: the picture that stands there until the model is turned, a JPEG file.
+    """
+
+    title: str
+    alt: str
+    name: str
+    glb: bytes
+    still: bytes
+
+    def __repr__(self) -> str:
+        return f"3D model: {self.title} ({len(self.glb) / 1000:.0f} kB)"
+
+    def _repr_html_(self) -> str:
+        title, alt, name = (html.escape(text, quote=True) for text in (self.title, self.alt, self.name))
+        still, model = (base64.b64encode(each).decode() for each in (self.still, self.glb))
+        return (
+            f'<figure class="model" style="margin:0"><figcaption style="text-align:left">{title}</figcaption>'
+            f'<img src="data:image/jpeg;base64,{still}" alt="{alt}" style="width:100%;max-width:40rem;height:auto">'
+            f'<p><button type="button" hidden>Turn the model</button> <a download="{name}" '
+            f'href="data:{gltf.MEDIA_TYPE};base64,{model}">Download {name} ({len(self.glb) / 1000:.0f} kB)</a></p>'
+            "</figure>"
+        )
+
+
+def model(glb: bytes, still: npt.ArrayLike, title: str, alt: str, name: str) -> Model:
+    """A 3D model for the page, with the model in it.
+
+    Args:
+        glb: a file as ``artbook.gltf.write`` makes it.
+        still: a picture of it, uint8 ``(H, W, 3)``.
+        title: what it is, in words.
+        alt: what is to be seen, at least 20 characters.
+        name: of the file: ``island.glb``.
+
+    Returns:
+        The model, at most 900 kB.
+
+    Raises:
+        ValueError: it is no such file, or too large, or a text is missing, or the picture is none.
+    """
+    gltf.read(glb)
+    if not title.strip() or len(alt.strip()) < 20 or not re.fullmatch(r"[\w-]+\.glb", name):
+        raise ValueError(
+            "a title, an alt text of at least 20 characters and a name that ends in .glb were wanted;"
+            f" {title!r}, {alt!r} and {name!r} were given"
+        )
+    picture = np.asarray(still)
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        raise ValueError(f"a picture uint8 (H, W, 3) was wanted; {picture.dtype} {picture.shape} was given")
+    encoded = io.BytesIO()
+    Image.fromarray(picture).save(encoded, "JPEG", quality=85)
+    made = Model(title, alt, name, glb, encoded.getvalue())
+    if len(made._repr_html_()) > MAX_MODEL_BYTES:
+        raise ValueError(f"a model of at most {MAX_MODEL_BYTES} bytes in the page was wanted; {len(glb)} are too many")
     return made
 
 

@@ -11,12 +11,12 @@ from IPython.display import Markdown, display
 from PIL.Image import Image
 
 from artbook.gallery.works import WORK_MIME, Setting, Work
-from artbook.show import Clip, Player
+from artbook.show import Clip, Model, Player
 
 
 def exhibit(
     name: str,
-    work: Image | Player | Clip | str,
+    work: Image | Player | Clip | Model | str,
     *,
     title: str,
     alt: str,
@@ -28,7 +28,7 @@ def exhibit(
 
     Args:
         name: unique in the book, small letters, digits and hyphens.
-        work: a picture, a sound, a film or a text.
+        work: a picture, a sound, a film, a 3D model or a text.
         title: what people call it.
         alt: what is to be seen, heard or read, in words, at least 20 characters.
         data: the corpora that the model learnt from or the work was made of, by their names in the manifest.
@@ -45,7 +45,7 @@ def exhibit(
     display(bundle | {WORK_MIME: kept.to_json()}, raw=True, metadata=metadata)
 
 
-def _encoded(work: Image | Player | Clip | str) -> tuple[str, bytes]:
+def _encoded(work: Image | Player | Clip | Model | str) -> tuple[str, bytes]:
     match work:
         case Image():
             content = io.BytesIO()
@@ -55,9 +55,12 @@ def _encoded(work: Image | Player | Clip | str) -> tuple[str, bytes]:
             return "audio/mpeg", work.mp3
         case Clip():
             return "video/mp4", work.mp4
+        case Model():
+            return "model/gltf-binary", work.glb
         case str():
             return "text/plain", work.encode()
-    raise ValueError(f"a picture, a sound, a film or a text was wanted as work; a {type(work).__name__} was given")
+    given = type(work).__name__
+    raise ValueError(f"a picture, a sound, a film, a 3D model or a text was wanted as work; a {given} was given")
 
 
 def weights_hash(model: keras.Model) -> str:

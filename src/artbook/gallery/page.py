@@ -1,8 +1,10 @@
 """The gallery as a page: one figure a work, with how it was made."""
 
+import base64
 import html
 from collections.abc import Iterable
 
+from artbook import gltf
 from artbook.gallery.entries import Entry
 from artbook.gallery.works import Work
 
@@ -45,6 +47,13 @@ def _shown(work: Work, address: str) -> str:
             return f'<audio controls preload="metadata" src="{address}" aria-label="{alt}"></audio>'
         case "video":
             return f'<video controls preload="metadata" playsinline src="{address}" aria-label="{alt}"></video>'
+        case "model":
+            # From above, until it is turned: the picture that the model wears.
+            skin = base64.b64encode(gltf.skin_of(work.content)).decode()
+            return (
+                f'<div class="model"><img src="data:image/jpeg;base64,{skin}" alt="{alt}" loading="lazy">'
+                '<p><button type="button" hidden>Turn the model</button></p></div>'
+            )
     return f'<pre class="text" aria-label="{alt}">{html.escape(work.content.decode())}</pre>'
 
 

@@ -11,7 +11,13 @@ from artbook.data.manifest import corpus
 WORK_MIME = "application/vnd.artbook.work+json"
 
 # The media types of works, and the endings of their files.
-ENDINGS: Mapping[str, str] = {"image/png": "png", "audio/mpeg": "mp3", "video/mp4": "mp4", "text/plain": "txt"}
+ENDINGS: Mapping[str, str] = {
+    "image/png": "png",
+    "audio/mpeg": "mp3",
+    "video/mp4": "mp4",
+    "text/plain": "txt",
+    "model/gltf-binary": "glb",
+}
 MAX_BYTES = 600_000
 
 Setting = str | int | float | bool

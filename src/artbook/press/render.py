@@ -25,6 +25,7 @@ from artbook.press.hanging import gallery_files, hung
 _LIBRARIES = {
     "mathjax": ("package/es5/", ("tex-chtml.js", "input/tex/extensions/", "output/chtml/fonts/woff-v2/")),
     "mermaid": ("package/dist/", ("mermaid.min.js",)),
+    "model-viewer": ("package/dist/", ("model-viewer-umd.min.js",)),
 }
 
 
