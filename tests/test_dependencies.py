@@ -131,3 +131,13 @@ def test_a_chapter_depends_on_the_studies_that_its_code_names(toy_book, package:
     assert what_changed(reader, inputs_of(book, "music/one", package)) == ["studies/growth.json"]
     assert what_changed(other, inputs_of(book, "music/two", package)) == []
     assert other_code(reader, package) == ["studies/growth.json"]
+
+
+def test_a_table_beside_a_module_counts_with_it(toy_book, package: Path):
+    (package / "music" / "midi.json").write_text("[]")
+    book = toy_book(music_one=("from artbook.music import midi",), music_two=("from artbook import show",))
+    reader, other = (inputs_of(book, name, package) for name in book.chapters)
+    (package / "music" / "midi.json").write_text("[1]")
+    assert what_changed(reader, inputs_of(book, "music/one", package)) == ["music/midi.json"]
+    assert what_changed(other, inputs_of(book, "music/two", package)) == []
+    assert other_code(reader, package) == ["music/midi.json"]

@@ -38,7 +38,7 @@ def module_file(name: str, package: Path = PACKAGE) -> Path | None:
 def other_code(inputs: Mapping[str, str], package: Path = PACKAGE) -> list[str]:
     """The modules, data tables and studies among some inputs of which another version is installed here, or none."""
     files = {name: module_file(name, package) for name in inputs if name.split(".")[0] == package.name}
-    files |= {name: package / name for name in inputs if name.startswith(("data/", "studies/"))}
+    files |= {name: package / name for name in inputs if name.endswith(".json")}
     found = {name: digest(path.read_bytes()) for name, path in files.items() if path and path.is_file()}
     return [name for name in files if found.get(name) != inputs[name]]
 
@@ -113,6 +113,8 @@ def inputs_of(book: Book, chapter: str, package: Path = PACKAGE) -> dict[str, st
     # Prose, captions and stored outputs are not run: the page takes them from the notebook as it is.
     cells = "\0".join(notebooks.code_of(notebook))
     tables = sorted((package / "data").glob("*.json")) if "artbook.data" in modules else []
+    # A table may stand beside the module that reads it, under its name.
+    tables += [path for module in modules.values() if (path := module.with_suffix(".json")).is_file()]
     if "artbook.studies" in modules:
         # A chapter reads the studies that its code names.
         tables += [path for path in sorted((package / "studies").glob("*.json")) if path.stem in code]

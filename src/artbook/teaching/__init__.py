@@ -1,0 +1,1 @@
+"""Item response and simulated learners: a room of the part on applications."""
