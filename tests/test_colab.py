@@ -122,6 +122,10 @@ def translated(tmp_path: Path, text: str) -> str:
             f"The table that belongs here is on [the page]({SITE}/one/first.html).",
         ),
         (
+            "```{copying}\n```",
+            f"The table that belongs here is on [the page]({SITE}/one/first.html).",
+        ),
+        (
             "::::{admonition} Before you start\n:class: tip\n**Run time**\n```{measured-run}\n```\n::::\nAfter.",
             "> **Before you start**\n>\n> **Run time**\n>\n"
             "> This chapter has not been run in the profile that these pages were made from.\n\nAfter.",

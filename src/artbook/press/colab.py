@@ -424,7 +424,7 @@ class ChapterText:
         record = self.edition.book.record(self.page.name, "cpu")
         return measured_run(record) if record else NOT_RUN
 
-    def headlines(self, directive: Directive) -> str:
+    def others(self, directive: Directive) -> str:
         """Results of other chapters, which a notebook by itself does not know."""
         return f"The table that belongs here is on {self.page_link(self.page.name, 'the page')}."
 
@@ -568,7 +568,8 @@ DIRECTIVES: Mapping[str, Callable[[ChapterText, Directive], str]] = {
     "glue:figure": ChapterText.glued_figure,
     "mermaid": ChapterText.drawing,
     "measured-run": ChapterText.measured,
-    "headlines": ChapterText.headlines,
+    "headlines": ChapterText.others,
+    "copying": ChapterText.others,
     "math": ChapterText.math,
     "code-block": ChapterText.code,
     "table": ChapterText.table,
