@@ -97,28 +97,11 @@ def learning_rate(share: float, peak: float) -> float:
 def train(
     model: LanguageModel, batches: Iterator[Rows], progress: Callable[[], float], peak: float = 3e-3
 ) -> list[float]:
-    """Minimise the cost of each token after the first of each row.
+    """Minimise the cost of each token after the first of each row, with AdamW (Loshchilov and Hutter 2019).
 
     Args:
         model: causal; it is changed.
         batches: rows of one shape (batch, length + 1).
-        progress: as in ``learn``.
-        peak: as in ``learn``.
-
-    Returns:
-        The mean cost at each step, in nats a token.
-    """
-    return learn(model, ((rows[:, :-1], rows[:, 1:]) for rows in batches), progress, peak)
-
-
-def learn(
-    model: LanguageModel, lessons: Iterator[tuple[Any, Rows]], progress: Callable[[], float], peak: float = 3e-3
-) -> list[float]:
-    """Minimise the cost of each target, with AdamW (Loshchilov and Hutter 2019).
-
-    Args:
-        model: causal; it is changed.
-        lessons: what the model reads and the targets (batch, length), of one shape.
         progress: the share of the training that is done, asked before each step; it ends with 1.
         peak: the largest learning rate.
 
@@ -130,9 +113,9 @@ def learn(
     model.compile(optimizer=optimizer, loss=loss, jit_compile=True)
     costs = []
     while (share := progress()) < 1:
-        given, targets = next(lessons)
+        rows = next(batches)
         optimizer.learning_rate = learning_rate(share, peak)
-        costs.append(float(model.train_on_batch(given, targets)))
+        costs.append(float(model.train_on_batch(rows[:, :-1], rows[:, 1:])))
     return costs
 
 
