@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from artbook.copying import longest_passages
 from artbook.data.keyboard import KEYS, LOWEST, check_frames, check_grid, is_whole, voice_runs
 from artbook.music.baselines import packed
 
@@ -373,29 +374,10 @@ def longest_matches(pieces: Sequence[Voices], known: Sequence[Voices]) -> list[M
     numbers = np.zeros(sum(map(len, moves)), dtype=np.int64)
     for column in np.concatenate(moves).T:
         numbers = np.unique(numbers * 256 + column, return_inverse=True)[1]
-    # All pieces in one line, each closed by -1, and for each place the number of its piece and its step there.
-    ends = np.cumsum([len(each) for each in moves])
-    line = np.insert(numbers, ends, -1)
-    owner = np.repeat(np.arange(len(moves)), [len(each) + 1 for each in moves])
-    step = np.arange(len(line)) - (ends - [len(each) for each in moves] + np.arange(len(moves)))[owner]
-    best = [Match(0, 0, 0, 0)] * len(pieces)
-    places, names = np.flatnonzero(line >= 0), line[line >= 0]
-    for length in range(1, len(line)):
-        # Only what the pieces and the known ones have in common can be part of a longer match.
-        asked = owner[places] < len(pieces)
-        common = np.intersect1d(names[asked], names[~asked])
-        kept = np.isin(names, common)
-        places, names, asked = places[kept], names[kept], asked[kept]
-        sources = places[~asked][np.unique(names[~asked], return_index=True)[1]]
-        for piece, first in zip(*np.unique(owner[places[asked]], return_index=True), strict=True):
-            here, there = places[asked][first], sources[np.searchsorted(common, names[asked][first])]
-            best[piece] = Match(length + 1, int(step[here]), int(owner[there]) - len(pieces), int(step[there]))
-        following = line[places + length]
-        places, names, following = (each[following >= 0] for each in (places, names, following))
-        if not len(places):
-            break
-        names = np.unique(names * len(line) + following, return_inverse=True)[1]
-    return best
+    rows = np.split(numbers, np.cumsum([len(each) for each in moves])[:-1])
+    found = longest_passages(rows[: len(pieces)], rows[len(pieces) :])
+    # A passage of moves is one step longer than its moves.
+    return [Match(each.length + 1 if each.length else 0, *each[1:]) for each in found]
 
 
 def longest_standstill(pitches: npt.ArrayLike, steps_per_quarter: int = 4) -> float:
