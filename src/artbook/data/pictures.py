@@ -1,15 +1,14 @@
 """Six pictures in colour or grey that come with scikit-image: three photographs and three manners."""
 
-import io
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
 
 from artbook.data.fetch import contents, fetch
 from artbook.data.manifest import Corpus, corpus
+from artbook.data.picture_files import decoded
 from artbook.data.store import Arrays, cached_arrays
 
 # Raise it when the reading changes, so that no older cache is taken for the new one.
@@ -63,11 +62,4 @@ def load() -> dict[str, Picture]:
 
 def _read(source: Corpus) -> Arrays:
     files = contents(fetch(source), "skimage/data/")
-    pixels = {}
-    for name, file, *_ in _WORKS:
-        try:
-            with Image.open(io.BytesIO(files[f"skimage/data/{file}"])) as picture:
-                pixels[name] = np.asarray(picture.convert("RGB"))
-        except (LookupError, OSError, UnidentifiedImageError) as error:
-            raise ValueError(f"{source.file}: the picture {file!r} was wanted; {error!r}") from error
-    return pixels
+    return {name: decoded(source, files, f"skimage/data/{file}", file) for name, file, *_ in _WORKS}

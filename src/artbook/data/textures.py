@@ -1,14 +1,13 @@
 """Three photographs of surfaces that come with scikit-image: brick, grass and gravel."""
 
-import io
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
 
 from artbook.data.fetch import contents, fetch
 from artbook.data.manifest import Corpus, corpus
+from artbook.data.picture_files import decoded
 from artbook.data.store import Arrays, cached_arrays
 
 # Raise it when the reading changes, so that no older cache is taken for the new one.
@@ -34,11 +33,4 @@ def load() -> dict[str, npt.NDArray[np.uint8]]:
 
 def _read(source: Corpus) -> Arrays:
     files = contents(fetch(source), "skimage/data/")
-    pixels = {}
-    for name in NAMES:
-        try:
-            with Image.open(io.BytesIO(files[f"skimage/data/{name}.png"])) as picture:
-                pixels[name] = np.asarray(picture.convert("L"))
-        except (LookupError, OSError, UnidentifiedImageError) as error:
-            raise ValueError(f"{source.file}: the picture {name + '.png'!r} was wanted; {error!r}") from error
-    return pixels
+    return {name: decoded(source, files, f"skimage/data/{name}.png", f"{name}.png", mode="L") for name in NAMES}
