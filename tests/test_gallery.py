@@ -1,8 +1,10 @@
 """The works that chapters hand over: what they carry, what is refused, and the page that shows them."""
 
+import base64
 import hashlib
 import io
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from nbformat.v4 import new_output
 from PIL import Image
 
+from artbook import video
 from artbook.gallery import exhibit as exhibiting
 from artbook.gallery.entries import Entry, Source
 from artbook.gallery.exhibit import exhibit, weights_hash
@@ -133,10 +136,15 @@ def test_the_page_shows_each_kind_and_escapes_what_was_written() -> None:
         '<a href="x',
     ):
         assert part in text
+    film = video.encode(np.full((2, 32, 32), 200, np.uint8), 1)
     for media, tag in {"image/png": "<img ", "audio/mpeg": "<audio ", "video/mp4": "<video "}.items():
-        shown = figure(replace(entry, work=replace(MOON, media=media)), "works/", "x")
+        content = film if media == "video/mp4" else MOON.content
+        shown = figure(replace(entry, work=replace(MOON, media=media, content=content)), "works/", "x")
         assert tag in shown
         assert f'src="works/moon.{ENDINGS[media]}"' in shown
         assert f'"{ALT}"' in shown
         assert "autoplay" not in shown
+    poster = figure(replace(entry, work=replace(MOON, media="video/mp4", content=film)), "works/", "x")
+    still = re.search(r'poster="data:image/png;base64,([^"]+)"', poster)
+    assert still and Image.open(io.BytesIO(base64.b64decode(still[1]))).size == (32, 32)
     assert wall(["a", "b"]) == '<div class="works">ab</div>'

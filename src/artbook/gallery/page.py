@@ -2,9 +2,12 @@
 
 import base64
 import html
+import io
 from collections.abc import Iterable
 
-from artbook import gltf
+from PIL import Image
+
+from artbook import gltf, video
 from artbook.gallery.entries import Entry
 from artbook.gallery.works import Work
 
@@ -46,7 +49,11 @@ def _shown(work: Work, address: str) -> str:
         case "audio":
             return f'<audio controls preload="metadata" src="{address}" aria-label="{alt}"></audio>'
         case "video":
-            return f'<video controls preload="metadata" playsinline src="{address}" aria-label="{alt}"></video>'
+            poster = base64.b64encode(_last_frame(work.content)).decode()
+            return (
+                f'<video controls preload="metadata" playsinline poster="data:image/png;base64,{poster}"'
+                f' src="{address}" aria-label="{alt}"></video>'
+            )
         case "model":
             # From above, until it is turned: the picture that the model wears.
             skin = base64.b64encode(gltf.skin_of(work.content)).decode()
@@ -55,6 +62,13 @@ def _shown(work: Work, address: str) -> str:
                 '<p><button type="button" hidden>Turn the model</button></p></div>'
             )
     return f'<pre class="text" aria-label="{alt}">{html.escape(work.content.decode())}</pre>'
+
+
+def _last_frame(film: bytes) -> bytes:
+    """What a film ends with, a PNG file: drawings are whole then."""
+    still = io.BytesIO()
+    Image.fromarray(video.decode(film).frames[-1]).save(still, "PNG", optimize=True)
+    return still.getvalue()
 
 
 def wall(figures: Iterable[str]) -> str:
