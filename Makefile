@@ -10,7 +10,9 @@ BIN = .venv/bin
 PYTEST = $(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile
 
 # The checked outputs come from TensorFlow, so one run shows that a chapter runs on JAX too and prints the same.
-ON_JAX = ARTBOOK_PROFILE=smoke KERAS_BACKEND=jax OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1
+# In this profile XLA would take longer to make a network fast than the network takes to run as it is.
+ON_JAX = ARTBOOK_PROFILE=smoke KERAS_BACKEND=jax OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 \
+	XLA_FLAGS=--xla_backend_optimization_level=0
 
 # Without bytecode every kernel would take five seconds more to import TensorFlow.
 unexport PYTHONDONTWRITEBYTECODE

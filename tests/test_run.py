@@ -15,6 +15,7 @@ import pytest
 from conftest import write_chapter
 from rich.console import Console
 from test_book import a_record
+from typer.testing import CliRunner
 
 from artbook.press import book as books
 from artbook.press import cli, notebooks
@@ -325,9 +326,8 @@ def test_the_display_in_a_terminal_has_a_row_for_each_job(toy_book):
         assert words in shown, words
 
 
-def test_help_is_there_for_every_command(toy_book):
-    book = toy_book(music_one=("1",))
+def test_help_is_there_for_every_command():
     for command in [each.name or each.callback.__name__ for each in cli.app.registered_commands]:
-        result = artbook(book, command, "--help")
-        assert result.returncode == 0
+        result = CliRunner().invoke(cli.app, [command, "--help"])
+        assert result.exit_code == 0
         assert "Usage" in result.stdout
