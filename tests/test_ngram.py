@@ -1,5 +1,8 @@
 """Counted successions: probabilities that sum to one, and the textbook's formula written out slowly."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -58,6 +61,56 @@ def test_what_follows_is_what_each_token_costs():
     for context in ([], [1], [1, 2, 3], [4, 4]):
         costs = [model.costs(np.array([*context, token]))[-1] for token in range(5)]
         assert np.allclose(model.following(np.array(context, dtype=int)), np.exp(np.negative(costs)))
+
+
+@given(SEQUENCES, st.integers(1, 4), st.lists(st.lists(st.integers(0, 3), max_size=5), min_size=1, max_size=5))
+def test_many_contexts_at_once_are_as_one_by_one(sequences, order, contexts):
+    model = NGram.fit([np.array(each, dtype=int) for each in sequences], 4, order)
+    padded = [([4] * (order - 1) + each)[len(each) :] for each in contexts]
+    expected = [model.following(np.array(each, dtype=int)) for each in contexts]
+    after = model.after(np.array(padded, dtype=int).reshape(len(contexts), order - 1))
+    np.testing.assert_allclose(after, expected, rtol=1e-12)
+    np.testing.assert_allclose(after.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize(
+    ("contexts", "message"),
+    [
+        ([[0.5]], r"whole contexts \(n, 1\) were wanted; float64"),
+        ([0], r"whole contexts \(n, 1\) were wanted"),
+        ([[0, 1]], r"whole contexts \(n, 1\) were wanted; int64 \(1, 2\)"),
+        ([[4]], "tokens from 0 to 3 were wanted; 4 to 4"),
+        ([[-1]], "tokens from 0 to 3 were wanted"),
+    ],
+)
+def test_what_is_no_context_is_refused(contexts, message):
+    with pytest.raises(ValueError, match=message):
+        NGram.fit([np.array([0, 1, 2])], 3, 2).after(np.array(contexts))
+
+
+def test_no_context_has_nothing_after_it():
+    assert NGram.fit([np.array([0, 1, 2])], 3, 2).after(np.empty((0, 1), dtype=int)).shape == (0, 3)
+
+
+def test_a_text_that_the_counts_have_not_read_can_be_sent_in_as_many_bits_as_it_costs():
+    """Whoever peeks at the next token, or spends more than one in all, cannot be decoded."""
+    rng = np.random.default_rng(1)
+    model = NGram.fit([rng.choice(4, 400, p=[0.7, 0.1, 0.1, 0.1])], 4, 3)
+    text = rng.choice(4, 200, p=[0.7, 0.1, 0.1, 0.1])
+    low, size = Fraction(0), Fraction(1)
+    for place, token in enumerate(text):
+        steps = [0, *map(Fraction, model.following(text[:place]).cumsum())]
+        low, size = low + size * steps[token], size * (steps[token + 1] - steps[token])
+    bits = math.ceil(model.costs(text).sum() / math.log(2)) + 2
+    message = math.ceil(low * 2**bits)
+    read: list[int] = []
+    low, size, point = Fraction(0), Fraction(1), Fraction(message, 2**bits)
+    for _ in text:
+        steps = [0, *map(Fraction, model.following(np.array(read, dtype=int)).cumsum())]
+        token = next(token for token in range(4) if point < low + size * steps[token + 1])
+        low, size = low + size * steps[token], size * (steps[token + 1] - steps[token])
+        read.append(token)
+    assert read == text.tolist()
 
 
 def test_what_was_seen_often_is_likely():

@@ -118,3 +118,12 @@ def test_the_last_line_is_json(tmp_path, capsys, monkeypatch):
     assert told["steps"] >= 1 and told["characters"] == 4200 and told["seed"] == 1
     assert 0 < told["held_out_nats_per_character"] < np.log(told["vocabulary"]) + 0.5
     assert told["tokens_per_cpu_second"] >= 0
+    assert told["held_out_characters"] == 6 * 64
+
+
+def test_of_a_long_text_a_part_is_judged_and_what_is_new_in_it_costs_more(monkeypatch):
+    for name, value in (("WIDTH", 8), ("DEPTH", 1), ("_JUDGED", 130)):
+        monkeypatch.setattr(benchmark, name, value)
+    told = benchmark.run("to be or not " * 400 + "\N{SNOWMAN}" * 400, 0.1, 0)
+    assert told["held_out_characters"] == 128 and told["vocabulary"] == 8
+    assert np.isfinite(told["held_out_nats_per_character"])

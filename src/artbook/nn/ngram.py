@@ -95,6 +95,44 @@ class NGram:
                 found /= counts.sum()
         return found
 
+    def after(self, contexts: npt.ArrayLike) -> Floats:
+        """The probability of every token to come next after each of many contexts, (n, vocabulary); rows sum to one.
+
+        Args:
+            contexts: the ``order`` - 1 tokens before each place, (n, order - 1), whole, from 0 to ``vocabulary``,
+                which stands for what is before the beginning.
+
+        Raises:
+            ValueError: these are not such contexts.
+        """
+        given = np.asarray(contexts)
+        if given.ndim != 2 or given.shape[1] != self.order - 1 or given.dtype.kind not in "iu":
+            wanted = f"whole contexts (n, {self.order - 1})"
+            raise ValueError(f"{wanted} were wanted; {given.dtype} {given.shape} was given")
+        if given.size and not (given.min() >= 0 and given.max() <= self.vocabulary):
+            raise ValueError(
+                f"tokens from 0 to {self.vocabulary} were wanted; {given.min()} to {given.max()} were given"
+            )
+        return self._after(_number(given, self.vocabulary), self.order)
+
+    def _after(self, contexts: Whole, order: int) -> Floats:
+        """The same, by the lowest ``order`` orders, after contexts that are kept as numbers, each asked for once."""
+        if order == 0:
+            return np.full((len(contexts), self.vocabulary), 1 / self.vocabulary)
+        base, table = self.vocabulary + 1, self._tables[order - 1]
+        distinct, where = np.unique(contexts, return_inverse=True)
+        found = self._after(distinct % base ** max(order - 2, 0), order - 1)
+        at = np.minimum(np.searchsorted(table.contexts, distinct), len(table.contexts) - 1)
+        seen = np.flatnonzero(table.contexts[at] == distinct)
+        followers, totals = table.followers[at[seen]], table.totals[at[seen]]
+        found[seen] *= (table.discount * followers / totals)[:, None]
+        # What was seen after a context stands together in the table.
+        first = np.searchsorted(table.grams, distinct[seen] * base)
+        place = np.repeat(first - followers.cumsum() + followers, followers) + np.arange(followers.sum())
+        kept = np.maximum(table.counts[place] - table.discount, 0.0) / np.repeat(totals, followers)
+        found[np.repeat(seen, followers), table.grams[place] % base] += kept
+        return found[where]
+
     def _probabilities(self, rows: Whole) -> Floats:
         """Of the last token of each row after the others, (rows,)."""
         found = np.full(len(rows), 1 / self.vocabulary)

@@ -97,11 +97,28 @@ def learning_rate(share: float, peak: float) -> float:
 def train(
     model: LanguageModel, batches: Iterator[Rows], progress: Callable[[], float], peak: float = 3e-3
 ) -> list[float]:
-    """Minimise the cost of each token after the first of each row, with AdamW (Loshchilov and Hutter 2019).
+    """Minimise the cost of each token after the first of each row.
 
     Args:
         model: causal; it is changed.
         batches: rows of one shape (batch, length + 1).
+        progress: as in ``learn``.
+        peak: as in ``learn``.
+
+    Returns:
+        The mean cost at each step, in nats a token.
+    """
+    return learn(model, ((rows[:, :-1], rows[:, 1:]) for rows in batches), progress, peak)
+
+
+def learn(
+    model: LanguageModel, lessons: Iterator[tuple[Any, Rows]], progress: Callable[[], float], peak: float = 3e-3
+) -> list[float]:
+    """Minimise the cost of each target, with AdamW (Loshchilov and Hutter 2019).
+
+    Args:
+        model: causal; it is changed.
+        lessons: what the model reads and the targets (batch, length), of one shape.
         progress: the share of the training that is done, asked before each step; it ends with 1.
         peak: the largest learning rate.
 
@@ -113,9 +130,9 @@ def train(
     model.compile(optimizer=optimizer, loss=loss, jit_compile=True)
     costs = []
     while (share := progress()) < 1:
-        rows = next(batches)
+        given, targets = next(lessons)
         optimizer.learning_rate = learning_rate(share, peak)
-        costs.append(float(model.train_on_batch(rows[:, :-1], rows[:, 1:])))
+        costs.append(float(model.train_on_batch(given, targets)))
     return costs
 
 
