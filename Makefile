@@ -7,7 +7,7 @@ CHAPTERS ?=
 JOBS ?= 2
 
 BIN = .venv/bin
-PYTEST = $(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile
+PYTEST = $(BIN)/python -m pytest --quiet --numprocesses $(JOBS) --dist loadfile
 
 # The checked outputs come from TensorFlow, so one run shows that a chapter runs on JAX too and prints the same.
 # In this profile XLA would take longer to make a network fast than the network takes to run as it is.
@@ -29,7 +29,7 @@ help:
 	@echo "PROFILE=$(PROFILE)         smoke (seconds), cpu (the book) or gpu (Colab)"
 	@echo "LOOK_AT=$(LOOK_AT)       the profile of the runs and pages that make test looks at"
 	@echo "CHAPTERS=$(CHAPTERS)           parts or chapters to run, for example music; all if none is named"
-	@echo "JOBS=$(JOBS)              chapters at a time"
+	@echo "JOBS=$(JOBS)              chapters, or files of tests, at a time"
 
 set-up:
 	@$(PYTHON) src/artbook/press/setup.py
@@ -42,7 +42,7 @@ test: set-up
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/artbook run --profile $(LOOK_AT)
+	$(BIN)/artbook run --profile $(LOOK_AT) --jobs $(JOBS)
 	$(BIN)/artbook render --profile $(LOOK_AT)
 	$(PYTEST) tests --profile $(LOOK_AT)
 	$(ON_JAX) $(PYTEST) --nbval-lax book

@@ -375,8 +375,9 @@ def test_make_book_takes_a_profile_chapters_and_jobs() -> None:
 
 
 def test_make_test_looks_at_the_runs_of_a_profile() -> None:
-    plan = make("--dry-run", "test", "LOOK_AT=cpu").splitlines()
-    assert ".venv/bin/artbook run --profile cpu" in plan
+    plan = make("--dry-run", "test", "LOOK_AT=cpu", "JOBS=3").splitlines()
+    assert ".venv/bin/artbook run --profile cpu --jobs 3" in plan
+    assert [line.split("--numprocesses ")[1][0] for line in plan if "pytest" in line] == ["3", "3"]
     assert ".venv/bin/artbook render --profile cpu" in plan
     assert [line.split()[-2:] for line in plan if line.endswith("cpu") and "pytest" in line] == [["--profile", "cpu"]]
     assert any("ARTBOOK_PROFILE=smoke KERAS_BACKEND=jax" in line for line in plan)
