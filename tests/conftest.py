@@ -65,8 +65,13 @@ def toy_book(tmp_path: Path) -> Callable[..., Book]:
     return make
 
 
-def passes_on_the_other_backend(file: str) -> None:
-    """Whether the tests of a file pass on the backend that is not in use; in that run the caller is skipped."""
+def passes_on_the_other_backend(file: str, without: str = "") -> None:
+    """Whether the tests of a file pass on the backend that is not in use; in that run the caller is skipped.
+
+    Args:
+        file: of the tests.
+        without: the tests with these words in their names are left out, as ``pytest -k`` reads it.
+    """
     import keras  # here, so that tests without Keras need not load it
 
     other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
@@ -74,6 +79,7 @@ def passes_on_the_other_backend(file: str) -> None:
         pytest.skip("this is the run on the other backend")
     environment = os.environ | {"KERAS_BACKEND": other, "ARTBOOK_ONE_BACKEND": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", file]
+    command += ["-k", f"not ({without})"] if without else []
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert " 1 skipped" in done.stdout

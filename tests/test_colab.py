@@ -18,6 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from artbook.press.book import Book
 from artbook.press.colab import DIRECTIVES, SET_UP, Edition, write_edition
+from artbook.press.dependencies import imported_names, modules_of
 
 ROOT = Path(__file__).parents[1]
 REPOSITORY = "https://github.com/owner/art-book"
@@ -387,12 +388,29 @@ def test_a_gpu_chooses_the_profile(tmp_path: Path, answer: int | None, given: di
     assert (done.stdout.strip(), done.stderr) == (profile, "")
 
 
+def packages_of(book: Book, chapter: str) -> frozenset[str]:
+    """The packages, not of Python nor of the book, that a chapter imports, itself or by a module of the book."""
+    cells = "\n".join(
+        cell.source for cell in nbformat.read(book.notebook(chapter), 4).cells if cell.cell_type == "code"
+    )
+    texts = [cells, *(path.read_text(encoding="utf-8") for path in modules_of(cells).values())]
+    names = {name.split(".")[0] for text in texts for name in imported_names(text)}
+    return frozenset(names - sys.stdlib_module_names - {"artbook"})
+
+
 def chapters_to_run() -> list[str]:
-    """The last chapter of each part, which uses the most; every one with ``ARTBOOK_COLAB=all``."""
-    chapters = book_of_the_checkout().chapters
+    """Few chapters that together import all packages that chapters do; every one with ``ARTBOOK_COLAB=all``."""
+    book = book_of_the_checkout()
     if os.environ.get("ARTBOOK_COLAB") == "all":
-        return list(chapters)
-    return list({name.split("/")[0]: name for name in chapters}.values())
+        return list(book.chapters)
+    needed = {chapter: packages_of(book, chapter) for chapter in book.chapters}
+    chosen: list[str] = []
+    missing = frozenset.union(*needed.values())
+    while missing:
+        # The one that brings the most of what is missing; of several, the last.
+        chosen.append(max(reversed(book.chapters), key=lambda chapter: len(needed[chapter] & missing)))
+        missing -= needed[chosen[-1]]
+    return sorted(chosen)
 
 
 @pytest.mark.parametrize("name", chapters_to_run())

@@ -36,9 +36,13 @@ def figure(entry: Entry, folder: str, chapter: str) -> str:
     return (
         f'<figure class="work" id="work-{work.name}">{_shown(work, folder + work.file)}'
         f"<figcaption><em>{html.escape(work.title)}</em></figcaption>"
-        f'<p><a download href="{folder}{work.file}">Download {work.file} ({len(work.content) / 1000:.0f} kB)</a></p>'
+        f'<p><a download href="{folder}{work.file}">Download {work.file} ({_size(len(work.content))})</a></p>'
         f"<details><summary>How it was made</summary><dl>{made}</dl></details></figure>"
     )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1000:.0f} kB" if count >= 1000 else f"{count} bytes"
 
 
 def _shown(work: Work, address: str) -> str:
