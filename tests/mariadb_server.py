@@ -4,7 +4,6 @@ import getpass
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,6 +14,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import OperationalError
+
+from artbook.nn.workers import free_port
 
 
 def program(name: str) -> str | None:
@@ -32,9 +33,7 @@ class MariaDB:
     names: Iterator[int] = field(default_factory=count)
 
     def __post_init__(self) -> None:
-        with closing(socket.socket()) as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         install = [
             program("mariadb-install-db"),
             *self.options(),

@@ -3,7 +3,8 @@
 import ast
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from IPython.core.inputtransformer2 import TransformerManager
@@ -43,22 +44,25 @@ def other_code(inputs: Mapping[str, str], package: Path = PACKAGE) -> list[str]:
     return [name for name in files if found.get(name) != inputs[name]]
 
 
-def imported_names(source: str) -> Iterator[str]:
+@cache
+def imported_names(source: str) -> tuple[str, ...]:
     """Every dotted name that a Python text may import, wherever in it the import stands.
 
-    ``from a.b import c`` yields both ``a.b`` and ``a.b.c``, since ``c`` may be a module.
+    ``from a.b import c`` gives both ``a.b`` and ``a.b.c``, since ``c`` may be a module. A text is parsed once: most
+    modules serve many chapters.
 
     Raises:
         ValueError: an import is relative; the package's own style has none.
     """
+    found: list[str] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             if node.level or node.module is None:
                 raise ValueError(f"line {node.lineno} has a relative import; imports start with 'artbook.'")
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+    return tuple(found)
 
 
 def modules_of(source: str, package: Path = PACKAGE) -> dict[str, Path]:
