@@ -43,11 +43,7 @@ def repeated(text: str, size: int = 20) -> float:
     Raises:
         ValueError: the text is too short, or the size below 1.
     """
-    pieces = _pieces(text, size)
-    return 1 - len(set(pieces)) / len(pieces)
-
-
-def _pieces(text: str, size: int) -> list[str]:
     if not 1 <= size <= len(text):
         raise ValueError(f"a size from 1 to the {len(text)} characters was wanted; {size} was given")
-    return [text[place : place + size] for place in range(len(text) - size + 1)]
+    pieces = [text[place : place + size] for place in range(len(text) - size + 1)]
+    return 1 - len(set(pieces)) / len(pieces)
