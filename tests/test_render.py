@@ -72,7 +72,7 @@ def book(toy_book: Callable[..., Book], monkeypatch: pytest.MonkeyPatch) -> Book
     toc = (made.root / "_toc.yml").read_text()
     (made.root / "_toc.yml").write_text(toc + "  - chapters:\n      - file: results\n      - file: gallery\n")
     (made.pages / "gallery.md").write_text("# Gallery\n\n```{gallery}\n```\n")
-    (made.pages / "index.md").write_text("# A toy book\n\nSee {doc}`music/one`.\n")
+    (made.pages / "index.md").write_text("# A toy book\n\nSee {doc}`music/one`.\n\n```{gallery} moon\n```\n")
     (made.pages / "results.md").write_text(
         "# Results\n\n```{headlines}\n```\n\n```{headlines} one-cost\n```\n\n"
         "```{executions}\n```\n\n```{corpora}\n```\n\n"
@@ -178,7 +178,7 @@ def test_a_book_is_rendered_and_rendered_again(book: Book, capsys: pytest.Captur
     chapter, results = (page.parent / name for name in ("music/one.html", "results.html"))
     assert directives.NOT_RUN in chapter.read_text()
     gallery = page.parent / "gallery.html"
-    assert directives.NO_WORKS in gallery.read_text()
+    assert all(directives.NO_WORKS in each.read_text() for each in (gallery, page))
 
     published = {"Other": Published(5.5, "key2018", "other data")}
     keep_run(book, headlines=(a_headline(baselines={"mean rate": 9.1}, published=published),))
@@ -198,6 +198,7 @@ def test_a_book_is_rendered_and_rendered_again(book: Book, capsys: pytest.Captur
         '<a class="reference internal" href="music/one',
     ):
         assert words in gallery.read_text(), words
+        assert words in page.read_text(), words
     assert (page.parent / "works" / "moon.txt").read_bytes() == MOON.content
     facts = json.loads((page.parent / "works" / "moon.json").read_text())
     settings = {"profile": "smoke", "seed": 0} | VERSIONS
@@ -395,6 +396,15 @@ def test_a_diagram_needs_no_module_and_only_its_page_loads_it() -> None:
     scripts, added = page(None)
     assert len(scripts) == 1
     assert added == []
+
+
+def test_chosen_works_come_in_the_order_of_their_names() -> None:
+    moon, sun = (Entry(replace(MOON, name=name), "music/one", {"seed": 0}, ()) for name in ("moon", "sun"))
+    ran: dict[str, Record | None] = {"music/one": a_record()}
+    assert directives.chosen_works(["sun", "moon"], [moon, sun], ran) == [sun, moon]
+    assert directives.chosen_works(["star", "moon"], [moon, sun], ran | {"music/two": None}) == [moon]
+    with pytest.raises(LookupError, match="the work 'star'"):
+        directives.chosen_works(["star", "moon"], [moon, sun], ran)
 
 
 def test_chosen_headlines_are_a_row_each_with_their_chapter() -> None:

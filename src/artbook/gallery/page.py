@@ -13,7 +13,7 @@ from artbook.gallery.works import Work
 
 
 def figure(entry: Entry, folder: str, chapter: str) -> str:
-    """A work in the page, with its title and, folded, how it was made.
+    """A work in the page, with its title, its chapter and, folded, how it was made.
 
     Args:
         entry: the work with its origin.
@@ -24,7 +24,7 @@ def figure(entry: Entry, folder: str, chapter: str) -> str:
         HTML; the file is loaded when it comes into sight or is played.
     """
     work = entry.work
-    rows = [("Chapter", chapter), ("Seed of the run", str(entry.settings["seed"]))]
+    rows = [("Seed of the run", str(entry.settings["seed"]))]
     rows += [(html.escape(name), html.escape(str(value))) for name, value in work.parameters.items()]
     if work.weights:
         rows.append(("Weights (SHA\N{NON-BREAKING HYPHEN}256)", f"<code>{work.weights}</code>"))
@@ -35,7 +35,7 @@ def figure(entry: Entry, folder: str, chapter: str) -> str:
     made = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows)
     return (
         f'<figure class="work" id="work-{work.name}">{_shown(work, folder + work.file)}'
-        f"<figcaption><em>{html.escape(work.title)}</em></figcaption>"
+        f"<figcaption><em>{html.escape(work.title)}</em>, from {chapter}</figcaption>"
         f'<p><a download href="{folder}{work.file}">Download {work.file} ({_size(len(work.content))})</a></p>'
         f"<details><summary>How it was made</summary><dl>{made}</dl></details></figure>"
     )

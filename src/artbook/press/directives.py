@@ -99,6 +99,27 @@ def headline_table(headline: Headline, profile: str) -> str:
     return table(f"{headline.title} ({headline.unit})", ["Model", "Value", "Remark"], rows)
 
 
+def chosen_works(names: Iterable[str], entries: Iterable[Entry], records: Mapping[str, Record | None]) -> list[Entry]:
+    """Some works of the gallery.
+
+    Args:
+        names: of the works, in the order of the result.
+        entries: all works of the gallery.
+        records: by chapter; ``None`` for one that has not been run.
+
+    Returns:
+        The works; one whose chapter may be among those that have not been run is left out.
+
+    Raises:
+        LookupError: all chapters have been run, and none made such a work.
+    """
+    found = {entry.work.name: entry for entry in entries}
+    missing = [name for name in names if name not in found]
+    if missing and None not in records.values():
+        raise LookupError(f"no chapter made the work {missing[0]!r}")
+    return [found[name] for name in names if name in found]
+
+
 def chosen_headlines(names: Iterable[str], records: Mapping[str, Record | None]) -> str:
     """Some headlines of the book, a row each, with the chapter that each comes from.
 
@@ -311,20 +332,34 @@ class Headlines(_Made):
 
 
 class Gallery(_Made):
-    """``{gallery}``: a section for each chapter that made works, with its works and how each was made."""
+    """``{gallery}``: a section for each chapter that made works, with its works and how each was made.
+
+    ``{gallery} chorale island``: these works beside one another.
+    """
+
+    optional_arguments = 1
+    final_argument_whitespace = True
 
     def _text(self) -> str:
+        if self.arguments:
+            try:
+                chosen = chosen_works(self.arguments[0].split(), self._entries(), self.records())
+            except LookupError as error:
+                raise self.error(str(error)) from error
+            return self._wall(chosen) if chosen else NO_WORKS
         sections = []
         for chapter, entries in groupby(self._entries(), lambda entry: entry.chapter):
-            address = self.env.app.builder.get_relative_uri(self.env.docname, chapter)
-            link = f'<a class="reference internal" href="{address}">{_spoken(chapter)}</a>'
-            shown = wall(figure(entry, "works/", link) for entry in entries)
-            sections += [
-                f"## {title_of(self.notebook_of(chapter))}",
-                f"From {{doc}}`/{chapter}`.",
-                f"~~~~~~{{raw}} html\n{shown}\n~~~~~~",
-            ]
+            title = title_of(self.notebook_of(chapter))
+            sections += [f"## {title}", f"From {{doc}}`/{chapter}`.", self._wall(entries)]
         return "\n\n".join(sections) or NO_WORKS
+
+    def _wall(self, entries: Iterable[Entry]) -> str:
+        shown = wall(figure(entry, "works/", self._link(entry.chapter)) for entry in entries)
+        return f"~~~~~~{{raw}} html\n{shown}\n~~~~~~"
+
+    def _link(self, chapter: str) -> str:
+        address = self.env.app.builder.get_relative_uri(self.env.docname, chapter)
+        return f'<a class="reference internal" href="{address}">{_spoken(chapter)}</a>'
 
     def _entries(self) -> Iterator[Entry]:
         for facts in json.loads(self.staged(EXHIBITION) or "[]"):
