@@ -1,5 +1,6 @@
 """Models as glTF: bytes that are read back, the validator of Khronos, the model in the page and in the gallery."""
 
+import base64
 import io
 import struct
 import sys
@@ -9,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
 
-from artbook import gltf, show
+from artbook import gltf, show, still
 from artbook.gallery.works import Work
 from artbook.worlds.mesh import block, relief
 
@@ -55,6 +56,17 @@ def test_the_skin_is_read_back(hills):
 def test_many_vertices_get_long_indices():
     wide = gltf.write(relief(np.zeros((256, 257)), (1, 1)), SKIN, "plain")
     assert gltf.read(wide)[0]["accessors"][3]["componentType"] == 5125
+
+
+def test_the_mesh_is_read_back(hills):
+    mesh, found = block(HILLS, (1, 2), -1), gltf.mesh_of(hills)
+    for name in ("positions", "normals", "places", "triangles"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(mesh, name))
+    swapped = hills.replace(b'"componentType":5123', b'"componentType":5126', 1)
+    with pytest.raises(ValueError, match="whole numbers were wanted"):
+        gltf.mesh_of(swapped)
+    with pytest.raises(ValueError, match="as the book writes it"):
+        gltf.mesh_of(hills.replace(b'"accessors":[', b'"accessor5":[', 1))
 
 
 def test_the_validator_of_khronos_finds_no_fault(hills):
@@ -172,7 +184,7 @@ def test_a_model_that_is_too_large_is_refused():
         show.model(large, STILL, "Plain", ALT, "plain.glb")
 
 
-def test_the_gallery_takes_a_model_and_shows_what_it_wears(hills):
+def test_the_gallery_takes_a_model_and_shows_a_picture_of_it(hills):
     from artbook.gallery import exhibit, page
 
     made = show.model(hills, STILL, "Hills", ALT, "hills.glb")
@@ -181,4 +193,6 @@ def test_the_gallery_takes_a_model_and_shows_what_it_wears(hills):
     assert work.file == "hills.glb"
     soup = BeautifulSoup(page._shown(work, "works/hills.glb"), "html.parser")
     assert soup.img["alt"] == ALT
+    with Image.open(io.BytesIO(base64.b64decode(soup.img["src"].partition(",")[2]))) as picture:
+        assert picture.size == still.drawn(hills).shape[1::-1]
     assert soup.select_one(".model button").has_attr("hidden")

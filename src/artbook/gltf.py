@@ -178,6 +178,27 @@ def read(file: bytes) -> tuple[dict[str, Any], bytes]:
         raise ValueError(f"a whole .glb file was wanted; {error}") from error
 
 
+def mesh_of(file: bytes) -> Mesh:
+    """The surface in a ``.glb`` file that ``write`` made.
+
+    Raises:
+        ValueError: it is no such file.
+    """
+    described, numbers = read(file)
+    arrays = []
+    try:
+        for accessor, width, kinds in zip(described["accessors"], (3, 3, 2, 3), (*["f"] * 3, "u"), strict=True):
+            view = described["bufferViews"][accessor["bufferView"]]
+            part = numbers[view["byteOffset"] : view["byteOffset"] + view["byteLength"]]
+            kind = np.dtype({_FLOAT: "<f4", _UNSIGNED_SHORT: "<u2", _UNSIGNED_INT: "<u4"}[accessor["componentType"]])
+            if kind.kind != kinds:
+                raise ValueError(f"accessors of three floats and whole numbers were wanted; {kind} was given")
+            arrays.append(np.frombuffer(part, kind).reshape(-1, width))
+    except (LookupError, TypeError) as error:
+        raise ValueError(f"a model as the book writes it was wanted; {error!r}") from error
+    return Mesh(*arrays)
+
+
 def skin_of(file: bytes) -> bytes:
     """The picture that the model of a ``.glb`` file wears, a JPEG file.
 

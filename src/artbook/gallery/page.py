@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from PIL import Image
 
-from artbook import gltf, video
+from artbook import still, video
 from artbook.gallery.entries import Entry
 from artbook.gallery.works import Work
 
@@ -59,20 +59,27 @@ def _shown(work: Work, address: str) -> str:
                 f' src="{address}" aria-label="{alt}"></video>'
             )
         case "model":
-            # From above, until it is turned: the picture that the model wears.
-            skin = base64.b64encode(gltf.skin_of(work.content)).decode()
+            # What is in the file, seen obliquely from above, until it is turned.
+            seen = base64.b64encode(_still(work.content)).decode()
             return (
-                f'<div class="model"><img src="data:image/jpeg;base64,{skin}" alt="{alt}" loading="lazy">'
+                f'<div class="model"><img src="data:image/jpeg;base64,{seen}" alt="{alt}" loading="lazy">'
                 '<p><button type="button" hidden>Turn the model</button></p></div>'
             )
     return f'<pre class="text" aria-label="{alt}">{html.escape(work.content.decode())}</pre>'
 
 
+def _still(model: bytes) -> bytes:
+    """A picture of a 3D model, a JPEG file."""
+    picture = io.BytesIO()
+    Image.fromarray(still.drawn(model)).save(picture, "JPEG", quality=85)
+    return picture.getvalue()
+
+
 def _last_frame(film: bytes) -> bytes:
     """What a film ends with, a PNG file: drawings are whole then."""
-    still = io.BytesIO()
-    Image.fromarray(video.decode(film).frames[-1]).save(still, "PNG", optimize=True)
-    return still.getvalue()
+    frame = io.BytesIO()
+    Image.fromarray(video.decode(film).frames[-1]).save(frame, "PNG", optimize=True)
+    return frame.getvalue()
 
 
 def wall(figures: Iterable[str]) -> str:
