@@ -162,7 +162,3 @@ def test_examples_are_the_same_in_every_key():
 def test_what_is_no_tune_is_refused(tune):
     with pytest.raises(ValueError, match="wanted"):
         next_step.examples([tune])
-
-
-def test_the_first_of_several_that_share_a_passage_is_kept():
-    assert next_step.unrepeated([{b"a", b"b"}, {b"b", b"c"}, {b"c"}, set(), {b"a"}]) == [0, 2, 3]

@@ -81,6 +81,31 @@ def test_promise_holds_both_ways():
     assert gap.min() > -1e-9 and gap.min() < 1e-4
 
 
+@pytest.mark.parametrize("right, guesses", [(10, 10), (75, 100), (60, 64)])
+def test_what_guesses_prove_is_the_logit_of_the_exact_interval(right, guesses):
+    # Clopper and Pearson's lower end for the chance of a right guess.
+    least = stats.beta.ppf(0.05, right, guesses - right + 1)
+    assert privacy.proved(right, guesses, guesses, 0.0) == pytest.approx(np.log(least / (1 - least)), abs=1e-5)
+
+
+def test_what_guesses_prove_is_as_in_the_paper():
+    # Steinke, Nasr and Jagielski (2023), appendix D and section 7.
+    assert privacy.proved(75, 100, 1000, 1e-4) == pytest.approx(0.673, abs=1e-3)
+    assert privacy.proved(1439, 1510, 100_000, 1e-5) == pytest.approx(2.675, abs=1e-3)
+
+
+def test_no_luck_proves_nothing():
+    assert privacy.proved(50, 100, 100, 0.0) == privacy.proved(0, 100, 100, 1e-5) == 0
+    assert privacy.proved(9, 10, 10, 0.0) < privacy.proved(10, 10, 10, 0.0) < privacy.proved(10, 10, 10, 0.0, 0.1)
+
+
+def test_randomised_response_passes_its_own_audit():
+    # Each canary's bit is told rightly with the chance that ε = 1 allows: proved is more than 1 once in twenty times.
+    right = np.random.default_rng(0).binomial(200, 1 / (1 + np.exp(-1.0)), size=400)
+    shares = np.mean([privacy.proved(int(each), 200, 200, 0.0) > 1 for each in right])
+    assert shares <= 0.07
+
+
 @pytest.mark.parametrize(
     "call, words",
     [
@@ -95,7 +120,10 @@ def test_promise_holds_both_ways():
         (lambda: privacy.noise_for(0, 1, 1, 1e-5), "an ε above 0"),
         (lambda: privacy.noise_for(1e-9, 1, 1000, 1e-9), "an ε that a noise"),
         (lambda: federated.InProcess(federated.ClientApp(), 0), "at least one node"),
-        (lambda: next_note.distinct([], 0), "a length from 1"),
+        (lambda: privacy.proved(3, 2, 4, 0), "right <= guesses"),
+        (lambda: privacy.proved(1, 2, 4, 0, 0), "a level between"),
+        (lambda: next_note.of_tune(tunes.load().pieces[0]).passages(0), "a length from 1"),
+        (lambda: next_note.before_each(np.zeros((2, 2)), 1, 0), "notes \\(N,\\)"),
         (lambda: next_note.works([]), "lines and numbers from 1"),
     ],
 )
@@ -173,12 +201,14 @@ def test_a_node_that_is_not_there():
         grid.push_messages([message])
 
 
-def test_distinct_tunes_share_no_passage_with_one_before():
-    lines = [next_note.of_tune(tune) for tune in tunes.load().pieces[:400]]
-    kept = next_note.distinct([*lines, *lines])
-    passages = [{line.steps[n : n + 12].tobytes() for n in range(len(line.steps) - 11)} for line in kept]
-    assert 0 < len(kept) < 400
-    assert sum(map(len, passages)) == len(set().union(*passages))
+def test_a_line_has_the_passages_of_its_tune():
+    for tune in tunes.load().pieces[:20]:
+        assert next_note.of_tune(tune).passages(12) == tune.passages(12)
+
+
+def test_the_notes_before_each_note():
+    assert next_note.before_each(np.array([5, 6, 7]), 2, 0).tolist() == [[0, 0], [0, 5], [5, 6]]
+    assert next_note.before_each(np.array([5]), 3, -1).tolist() == [[-1, -1, -1]]
 
 
 def test_works_show_the_notes_before():

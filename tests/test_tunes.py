@@ -12,7 +12,7 @@ from music21.abcFormat import translate
 
 from artbook.data import tunes
 from artbook.data.package_files import installed_files
-from artbook.data.tunes import COLLECTIONS, DURATIONS, MODES, REST, SPLITS, Tunes, load, read_tune
+from artbook.data.tunes import COLLECTIONS, DURATIONS, MODES, REST, SPLITS, Tunes, load, read_tune, unrepeated
 
 HEAD = "X:1\nT:A Test\nM:4/4\nL:1/8\nK:C\n"
 
@@ -99,6 +99,19 @@ def test_music21_reads_the_same_notes():
         assert list(zip(ours.pitches.tolist(), ours.durations.tolist(), strict=True)) == theirs, plain
         compared += 1
     assert compared > 15
+
+
+def test_the_first_of_several_that_share_a_passage_is_kept():
+    assert unrepeated([{b"a", b"b"}, {b"b", b"c"}, {b"c"}, set(), {b"a"}]) == [0, 2, 3]
+
+
+def test_kept_tunes_share_no_passage_and_each_that_is_left_out_shares_one():
+    passages = [tune.passages(12) for tune in load().pieces[:400]]
+    kept = unrepeated(passages)
+    together = set().union(*(passages[place] for place in kept))
+    assert 0 < len(kept) < 400
+    assert sum(len(passages[place]) for place in kept) == len(together)
+    assert all(passages[place] & together for place in range(400) if place not in kept)
 
 
 # --- the rules of the reading, one by one ---

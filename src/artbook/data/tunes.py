@@ -8,7 +8,7 @@ together the highest is kept. A tune with anything else is dropped, and the reas
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -84,10 +84,40 @@ class Tune:
         Raises:
             ValueError: the length is less than 1.
         """
-        if not is_whole(length, 1, 10**6):
-            raise ValueError(f"a length from 1 was wanted; {length!r} was given")
-        steps = self.steps
-        return {steps[start : start + length].tobytes() for start in range(len(steps) - length + 1)}
+        return passages_of(self.steps, length)
+
+
+def passages_of(steps: npt.NDArray[np.int8], length: int) -> set[bytes]:
+    """All stretches of ``length`` successive steps, each as bytes.
+
+    Args:
+        steps: from note to note in semitones, int8 ``(N,)``.
+        length: at least 1.
+
+    Returns:
+        The passages; none if there are fewer steps.
+
+    Raises:
+        ValueError: the length is less than 1.
+    """
+    if not is_whole(length, 1, 10**6):
+        raise ValueError(f"a length from 1 was wanted; {length!r} was given")
+    return {steps[start : start + length].tobytes() for start in range(len(steps) - length + 1)}
+
+
+def unrepeated(passages: Sequence[set[bytes]]) -> list[int]:
+    """The places of those tunes that share no passage with one that is kept before them.
+
+    Args:
+        passages: of each tune, as ``Tune.passages`` gives them; a tune that has none is kept.
+    """
+    kept: list[int] = []
+    known: set[bytes] = set()
+    for place, own in enumerate(passages):
+        if not own & known:
+            kept.append(place)
+            known |= own
+    return kept
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import dp_accounting  # type: ignore[import-untyped]
 import numpy as np
 import numpy.typing as npt
 from dp_accounting import pld, rdp
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 Floats = npt.NDArray[np.float64]
 
@@ -166,6 +166,50 @@ def noise_for(epsilon: float, share: float, steps: int, delta: float, accountant
         middle = float(np.sqrt(low * high))
         low, high = (middle, high) if spent(middle, share, steps, delta, accountant) > epsilon else (low, middle)
     return high
+
+
+def proved(right: int, guesses: int, canaries: int, delta: float, level: float = 0.05) -> float:
+    """The ε below which a training cannot be, by guesses who of its canaries was in it.
+
+    Corollary 5.4 and appendix D of Steinke, Nasr and Jagielski (2023). Each canary is put into one training with the
+    chance 1/2, by itself. If the training is (ε, δ)-private, the right guesses are hardly more than as many throws of
+    a coin that shows heads with the chance 1 / (1 + exp(-ε)). This is the largest ε at which as many right ones are
+    rarer than the level.
+
+    Args:
+        right: right guesses.
+        guesses: about how many canaries it was guessed, the others left out; ``right`` or more, 1 or more.
+        canaries: how many there are in all, ``guesses`` or more.
+        delta: 0 or more, less than 1.
+        level: the chance that the training is better than the answer says, above 0 and below 1.
+
+    Returns:
+        A lower bound of ε; 0 if nothing is proved.
+
+    Raises:
+        ValueError: one of these is out of range.
+    """
+    if not 0 <= right <= guesses <= canaries or guesses < 1 or not 0 <= delta < 1 or not 0 < level < 1:
+        raise ValueError(
+            "0 <= right <= guesses <= canaries, a δ from 0 and a level between 0 and 1 were wanted;"
+            f" {right!r}, {guesses!r}, {canaries!r}, {delta!r} and {level!r} were given"
+        )
+
+    def chance(epsilon: float) -> float:
+        coin = special.expit(epsilon)
+        below = np.cumsum(stats.binom.pmf(right - np.arange(1, right + 1), guesses, coin))
+        excess = (below / np.arange(1, right + 1)).max(initial=0.0)
+        return float(stats.binom.sf(right - 1, guesses, coin) + 2 * canaries * delta * excess)
+
+    low, high = 0.0, 1.0
+    if chance(low) >= level:
+        return low
+    while chance(high) < level:
+        high *= 2
+    while high - low > 1e-6:
+        middle = (low + high) / 2
+        low, high = (middle, high) if chance(middle) < level else (low, middle)
+    return low
 
 
 def _scores(name: str, given: npt.ArrayLike) -> Floats:

@@ -1,6 +1,6 @@
 """Tunes as rows of notes, for networks that foretell the next one from the last few (chapter ``privacy``)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from artbook.data.chorales import Chorale
 from artbook.data.keyboard import is_whole
-from artbook.data.tunes import REST, Tune
+from artbook.data.tunes import REST, Tune, passages_of
 
 # Semitones above the tonic of the signature's major key, from the G below middle C to the F sharp above it. Lower and
 # higher notes are cut to these.
@@ -35,6 +35,14 @@ class Line:
     begins_bar: npt.NDArray[np.bool_]
     steps: npt.NDArray[np.int8]
 
+    def passages(self, length: int) -> set[bytes]:
+        """All stretches of ``length`` successive steps, each as bytes.
+
+        Raises:
+            ValueError: the length is less than 1.
+        """
+        return passages_of(self.steps, length)
+
 
 def of_tune(tune: Tune) -> Line:
     """A tune's notes, its rests left out."""
@@ -57,28 +65,21 @@ def _line(name: str, source: str, pitches: npt.NDArray, begins_bar: npt.NDArray,
     return Line(name, source, tokens, np.asarray(begins_bar, dtype=bool), np.diff(pitches).astype(np.int8))
 
 
-def distinct(lines: Iterable[Line], shared_steps: int = 12, seed: int = 0) -> list[Line]:
-    """One version of each tune, in random order: none shares a passage with one that stands before it.
+def before_each(notes: npt.NDArray, count: int, blank: int) -> npt.NDArray:
+    """The notes before each note, oldest first, ``(N, count)``.
 
     Args:
-        lines: any number; those of no more than ``shared_steps`` notes are left out.
-        shared_steps: the length of a passage in steps, at least 1.
-        seed: of the order, zero or more.
+        notes: of one voice, ``(N,)``.
+        count: how many before each, at least 1.
+        blank: what stands where the voice had not begun.
 
     Raises:
-        ValueError: the length is less than 1.
+        ValueError: the notes are not of that shape, or the count is less than 1.
     """
-    if not is_whole(shared_steps, 1, 10**6):
-        raise ValueError(f"a length from 1 was wanted; {shared_steps!r} was given")
-    given, kept = [*lines], []
-    known: set[bytes] = set()
-    for number in np.random.default_rng(seed).permutation(len(given)):
-        steps = given[number].steps
-        own = {steps[n : n + shared_steps].tobytes() for n in range(len(steps) - shared_steps + 1)}
-        if own and not own & known:
-            kept.append(given[number])
-        known |= own
-    return kept
+    if np.ndim(notes) != 1 or not is_whole(count, 1, 10**4):
+        raise ValueError(f"notes (N,) and a count from 1 were wanted; {np.shape(notes)} and {count!r} were given")
+    padded = np.concatenate([np.full(count, blank), notes])
+    return np.lib.stride_tricks.sliding_window_view(padded, count)[: len(notes)]
 
 
 @dataclass(frozen=True)
@@ -121,10 +122,9 @@ def works(lines: Sequence[Line], notes: int = 64, before: int = 4) -> Works:
     weights = np.zeros((len(lines), notes), dtype=np.float32)
     for row, line in enumerate(lines):
         tokens = line.tokens[:notes]
-        padded, places = np.concatenate([np.zeros(before, dtype=np.int64), tokens]), np.arange(len(tokens))
-        for back in range(1, before + 1):
-            inputs[row, places, (back - 1) * VOCABULARY + padded[before - back : before - back + len(tokens)]] = 1
-        inputs[row, places, -1] = line.begins_bar[:notes]
-        targets[row, places] = tokens
-        weights[row, places] = 1 / len(tokens)
+        nearest_first = before_each(tokens, before, 0)[:, ::-1]
+        np.put_along_axis(inputs[row, : len(tokens)], np.arange(before) * VOCABULARY + nearest_first, 1, axis=1)
+        inputs[row, : len(tokens), -1] = line.begins_bar[:notes]
+        targets[row, : len(tokens)] = tokens
+        weights[row, : len(tokens)] = 1 / len(tokens)
     return Works(inputs, targets, weights)

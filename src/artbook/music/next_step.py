@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from artbook.music.next_note import before_each
+
 # How many notes before the last one are told, each by its distance from the last.
 CONTEXT = 16
 # Distances beyond two octaves, and steps beyond one, count as just beyond.
@@ -48,26 +50,10 @@ def examples(tunes: Sequence[npt.ArrayLike]) -> Examples:
         if len(pitches) < 2:
             continue
         pitches = pitches.astype(np.int64)
-        padded = np.concatenate([np.full(CONTEXT, -1), pitches[:-1]])
-        known = np.lib.stride_tricks.sliding_window_view(padded, CONTEXT + 1)
+        known = before_each(pitches, CONTEXT + 1, -1)[1:]
         distances = np.clip(known[:, :-1] - known[:, -1:], -REACH, REACH) + REACH
         contexts.append(np.where(known[:, :-1] < 0, BEFORE, distances))
         steps.append(np.clip(np.diff(pitches), -LEAP, LEAP) + LEAP)
     if not steps:
         raise ValueError("at least one tune of two notes was wanted; none was given")
     return Examples(np.concatenate(contexts).astype(np.uint8), np.concatenate(steps).astype(np.uint8))
-
-
-def unrepeated(passages: Sequence[set[bytes]]) -> list[int]:
-    """The places of those tunes that share no passage with one that is kept before them.
-
-    Args:
-        passages: of each tune, as ``artbook.data.tunes.Tune.passages`` gives them.
-    """
-    kept: list[int] = []
-    known: set[bytes] = set()
-    for place, own in enumerate(passages):
-        if not own & known:
-            kept.append(place)
-            known |= own
-    return kept
