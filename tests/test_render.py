@@ -410,8 +410,11 @@ def test_chosen_works_come_in_the_order_of_their_names() -> None:
 def test_chosen_headlines_are_a_row_each_with_their_chapter() -> None:
     ran = {"music/one": a_record()}
     text = directives.chosen_headlines(["one-cost"], ran)
-    assert "| Cost on held-out pieces | 5 nats per frame | ≤ 6 | {doc}`/music/one` |" in text
-    assert "| `other` | not run |" in directives.chosen_headlines(["other", "one-cost"], ran | {"music/two": None})
+    assert "| Cost on held-out pieces ({doc}`/music/one`) | 5 nats per frame | ≤ 6 |" in text
+    assert "not run" not in text and "smoke" not in text
+    without = directives.chosen_headlines(["other", "one-cost"], ran | {"music/two": None})
+    assert "| `other` | not run |" in without and "not run for these pages: 1 of 2." in without
+    assert "held to a claim" in directives.chosen_headlines(["one-cost"], {"music/one": a_record(profile="smoke")})
     with pytest.raises(LookupError, match="no chapter recorded the headline 'other'"):
         directives.chosen_headlines(["one-cost", "other"], ran)
 

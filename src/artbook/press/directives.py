@@ -120,7 +120,7 @@ def chosen_works(names: Iterable[str], entries: Iterable[Entry], records: Mappin
     return [found[name] for name in names if name in found]
 
 
-def chosen_headlines(names: Iterable[str], records: Mapping[str, Record | None]) -> str:
+def chosen_headlines(names: Sequence[str], records: Mapping[str, Record | None]) -> str:
     """Some headlines of the book, a row each, with the chapter that each comes from.
 
     Args:
@@ -128,22 +128,28 @@ def chosen_headlines(names: Iterable[str], records: Mapping[str, Record | None])
         records: by chapter; ``None`` for one that has not been run.
 
     Returns:
-        MyST text.
+        MyST text; it says how many of the headlines are missing because their chapters have not been run.
 
     Raises:
         LookupError: all chapters have been run, and none recorded such a headline.
     """
     found = {each.name: (chapter, each) for chapter, record in records.items() if record for each in record.headlines}
-    rows = []
+    rows, missing = [], 0
     for name in names:
         if name in found:
             chapter, each = found[name]
-            rows.append([each.title, f"{each.value:.4g} {each.unit}", each.claim, f"{{doc}}`/{chapter}`"])
+            rows.append([f"{each.title} ({{doc}}`/{chapter}`)", f"{each.value:.4g} {each.unit}", each.claim])
         elif None in records.values():
-            rows.append([f"`{name}`", "not run", "", ""])
+            rows.append([f"`{name}`", "not run", ""])
+            missing += 1
         else:
             raise LookupError(f"no chapter recorded the headline {name!r}")
-    return table("Results of the chapters", ["Result", "Value", "Claimed", "From"], rows)
+    text = table("Results of the chapters", ["Result", "Value", "Claimed"], rows)
+    if missing:
+        text += f"\nMissing, because their chapters were not run for these pages: {missing} of {len(rows)}.\n"
+    if any(record and record.profile == Profile.SMOKE for record in records.values()):
+        text += "\nThe runs were of the profile `smoke`, which is too short to be held to a claim.\n"
+    return text
 
 
 def executions_table(records: Mapping[str, Record | None]) -> str:
