@@ -84,7 +84,7 @@ def souvenirs() -> Series:
 
 @dataclass(frozen=True)
 class Charts:
-    """Songs that entered the weekly list of the hundred most played songs in the United States in the year 2000.
+    """Songs that stood in the Billboard Hot 100, the weekly list of hits in the United States, in the year 2000.
 
     Attributes:
         artist, title: of each song, ``(songs,)``.
@@ -98,7 +98,7 @@ class Charts:
 
 @cache
 def charts() -> Charts:
-    """The songs of the year 2000 in the Billboard Hot 100, from ``tidyr::billboard``.
+    """The songs of the year 2000 in the Billboard Hot 100, some of which entered in 1999, from ``tidyr::billboard``.
 
     Returns:
         317 songs, 65 weeks or as many as any song has.
