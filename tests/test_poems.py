@@ -7,7 +7,7 @@ import pytest
 from artbook.data import rhymes as rhyme_data
 from artbook.data import tang_poems
 from artbook.words import poet, quatrains, training
-from artbook.words.quatrains import Coding, Lines, is_regulated, reading, rhymes_today, split
+from artbook.words.quatrains import PATTERNS, Coding, Lines, is_regulated, reading, rhymes_today, split, tone_pattern
 
 # 登鸛雀樓, by Wang Zhihuan, and 春曉, by Meng Haoran: a regulated quatrain and one that is not.
 STORKS = ("白日依山盡", "黃河入海流", "欲窮千里目", "更上一層樓")
@@ -88,20 +88,55 @@ def test_rows_come_back(dictionary):
     rows = coding.encode([STORKS, SPRING])
     assert rows.shape == (2, 21) and rows.dtype == np.int32
     assert coding.decode(rows) == [STORKS, SPRING] and coding.decode(rows[:, 1:]) == [STORKS, SPRING]
-    planned = rows[:, 0] - len(coding.characters) - 1
-    assert [dictionary.names[plan][-1] for plan in planned] == ["尤", "篠"]
+    groups, kinds = coding.parts_of(rows[:, 0])
+    assert [dictionary.names[group][-1] for group in groups] == ["尤", "篠"] and kinds.tolist() == [1, 2]
     unrhymed = (*STORKS[:3], "更上一層山")
-    assert coding.plan(unrhymed) == coding.no_rhyme == coding.vocabulary - 1
+    assert [int(part) for part in coding.parts_of(coding.plan(unrhymed))] == [106, 1]
+    for wrong in (0, coding.vocabulary, 1.5):
+        with pytest.raises(ValueError, match="plans from"):
+            coding.parts_of([wrong])
     assert coding.decode(coding.encode([("□日依山盡", *STORKS[1:])]))[0][0] == "□日依山盡"
 
 
 def test_sounds_are_shares(dictionary):
     coding = Coding.of([STORKS, SPRING], dictionary, least=1)
-    sounds = coding.sounds()
-    assert sounds.shape == (coding.vocabulary, 109) and sounds[0].sum() == 0
-    known = [character in dictionary.groups for character in coding.characters] + [True] * 106
-    assert np.allclose(sounds[1:-1, :107].sum(axis=1), known) and np.allclose(sounds[1:-1, -2:].sum(axis=1), known)
-    assert sounds[-1].tolist() == [*[0] * 106, 1, 0, 0]
+    sounds, characters = coding.sounds(), 1 + len(coding.characters)
+    assert sounds.shape == (coding.vocabulary, 112) and sounds[0].sum() == 0
+    known = [character in dictionary.groups for character in coding.characters]
+    assert np.allclose(sounds[1:characters, :107].sum(axis=1), known)
+    assert np.allclose(sounds[1:characters, 107:109].sum(axis=1), known) and not sounds[1:characters, 109:].any()
+    assert (sounds[characters:, :107].sum(axis=1) == 1).all() and (sounds[characters:, 109:].sum(axis=1) == 1).all()
+    assert sounds[-1].tolist() == [*[0] * 106, 1, 0, 0, 0, 0, 1]
+    # The plan of a level rhyme has the level tone.
+    assert np.flatnonzero(sounds[coding.plan(STORKS)])[1:].tolist() == [107, 110]
+
+
+def test_the_patterns_of_tones(dictionary):
+    assert tone_pattern(STORKS, dictionary) == PATTERNS[1] and tone_pattern(SPRING, dictionary) == ""
+    # What each pattern is follows from its first tone: differ in the line, oppose in the couplet, begin as before.
+    other = {"-": "|", "|": "-"}
+    for pattern in PATTERNS:
+        pairs = [pattern[at : at + 2] for at in range(0, 8, 2)]
+        assert all(second == other[first] for first, second in pairs)
+        assert pairs[1] == pairs[0][::-1] == pairs[2] == pairs[3][::-1]
+    assert PATTERNS[0] == "".join(other[sign] for sign in PATTERNS[1])
+
+
+def test_a_poem_is_allowed_by_its_own_plan_and_only_what_keeps_it(dictionary):
+    coding = Coding.of([STORKS, SPRING], dictionary, least=1)
+    rows = coding.encode([STORKS, SPRING])
+    allowed = coding.allowed(rows[:, 0])
+    assert allowed.shape == (2, 20, 1 + len(coding.characters)) and allowed[..., 0].all()
+    assert np.take_along_axis(allowed, rows[:, 1:, None], axis=2).all()
+    ends = {c for c, may in zip(coding.characters, allowed[0, 9, 1:], strict=True) if may}
+    assert ends == {c for c in coding.characters if c in dictionary.members[coding.parts_of(rows[0, 0])[0]]}
+    second = {c for c, may in zip(coding.characters, allowed[0, 1, 1:], strict=True) if may}
+    assert second == {c for c in coding.characters if dictionary.tones(c) != {"-"}}
+    # The other poem is free in its tones, and nothing is laid down between.
+    assert allowed[1, 1].all() and allowed[:, 0].all() and not allowed[1, 9].all()
+    # A group of which no character is known is not asked for.
+    groups = [group for group, members in enumerate(dictionary.members) if not set(members) & set(coding.characters)]
+    assert coding.allowed([1 + len(coding.characters) + 3 * groups[0] + 2]).all()
 
 
 @pytest.mark.parametrize("given", [[], [STORKS[:3]], [("白日依山", *STORKS[1:])], [("", "", "", "")], [STORKS * 1000]])
@@ -187,18 +222,44 @@ def test_vectors_know_who_stands_beside_whom():
             poet.neighbour_vectors(rows, 6, width)
 
 
-@pytest.mark.parametrize("told", [False, True])
-def test_the_ngram_knows_its_place(small, told):
+def test_the_ngram_knows_its_place(small):
     coding, rows, _ = small
     count = 1 + len(coding.characters)
-    rival = poet.PlacedNGram(rows, count, coding.vocabulary, 5, told)
-    costs = rival.costs(rows[:2])
-    for place in (0, 3, 9, 19):
-        following = rival.following(rows[0, : place + 1].tolist())
-        assert following.shape == (count,) and np.isclose(following.sum(), 1)
-        # What little the counts leave to tokens that are no characters is shared out.
-        shared_out = costs[0, place] + np.log(following[rows[0, place + 1]])
-        assert -1e-9 < shared_out < 0.3
+    rival = poet.PlacedNGram(rows, count, 5)
+    found = rival(rows[:2])
+    assert found.shape == (2, 20, count) and np.allclose(found.sum(axis=2), 1)
+    # Counted in another way: the whole row through the n-gram that it holds.
+    placed = np.stack([count + np.arange(20) % 5, rows[0, 1:]], axis=1).ravel()
+    costs = rival.ngram.costs(placed)[1::2]
+    # What little the counts leave to tokens that are no characters is shared out.
+    shared_out = costs + np.log(np.take_along_axis(found[0], rows[0, 1:, None], axis=1)[:, 0])
+    assert (shared_out > -1e-9).all() and (shared_out < 0.3).all()
+
+
+def test_a_voice_costs_what_training_says(small):
+    coding, rows, model = small
+    count, some = 1 + len(coding.characters), rows[:60]
+    seen = poet.judge(poet.voice(model, count), some, coding)
+    costs = training.costs(model, some)
+    assert seen.free.shape == seen.share.shape == (60, 20)
+    # The model also leaves something to tokens that are no characters.
+    assert (costs - seen.free > -1e-4).all() and np.ptp(costs - seen.free) < 0.5
+    with pytest.raises(ValueError, match="at least one row"):
+        poet.judge(poet.voice(model, count), rows[:0], coding)
+
+
+def test_who_keeps_to_the_plan_pays_less(small):
+    coding, rows, _ = small
+    count = 1 + len(coding.characters)
+    rng = np.random.default_rng(2)
+    chances = rng.gamma(1, 1, size=count)
+    chances /= chances.sum()
+    seen = poet.judge(lambda some: np.broadcast_to(chances, (len(some), 20, count)), rows[:70], coding)
+    assert np.allclose(seen.free, -np.log(chances[rows[:70, 1:]])) and (seen.held <= seen.free + 1e-9).all()
+    for number in (0, 69):
+        allowed = coding.allowed(rows[number : number + 1, 0])[0]
+        mine = [-np.log(chances[c] / chances[may].sum()) for c, may in zip(rows[number, 1:], allowed, strict=True)]
+        assert np.allclose(seen.held[number], mine)
 
 
 def test_a_mixture_is_never_worse_than_its_best_model():
@@ -218,13 +279,40 @@ def test_a_mixture_is_never_worse_than_its_best_model():
 def test_writing_keeps_to_the_seed_and_the_form(small):
     coding, rows, model = small
     count = 1 + len(coding.characters)
-    rival = poet.PlacedNGram(rows, count, coding.vocabulary, 3)
-    plans, halves = [count, count, coding.no_rhyme], np.full((2, 20), 0.5)
+    rival = poet.PlacedNGram(rows, count, 3)
+    plans, halves = [count, count + 1, coding.vocabulary - 1], np.full((2, 20), 0.5)
     written = poet.write(model, plans, count, 7, [rival], halves)
     assert np.array_equal(written, poet.write(model, plans, count, 7, [rival], halves))
     assert not np.array_equal(written, poet.write(model, plans, count, 8, [rival], halves))
     assert written[:, 0].tolist() == plans and written[:, 1:].min() >= 1 and written[:, 1:].max() < count
     assert len(coding.decode(written)) == 3
+
+
+def test_writing_keeps_to_what_is_allowed(small, dictionary):
+    coding, rows, model = small
+    count = 1 + len(coding.characters)
+    plans = np.repeat(count + 3 * np.arange(3), 20) + np.tile([0, 1], 30)
+    allowed = coding.allowed(plans)
+    halves = np.full((2, 20), 0.5)
+    written = poet.write(model, plans, count, 1, [poet.PlacedNGram(rows, count, 3)], halves, allowed)
+    assert np.take_along_axis(allowed, written[:, 1:, None], axis=2).all()
+    poems = coding.decode(written)
+    assert all(quatrains.rhymes(poem, dictionary) and is_regulated(poem, dictionary) for poem in poems)
+    for wrong in (allowed[:1], allowed & (np.arange(count) == 0)):
+        with pytest.raises(ValueError, match="allowed character"):
+            poet.write(model, plans, count, 1, allowed=wrong)
+
+
+def test_draws_follow_the_probabilities(small):
+    coding, rows, model = small
+    count = 1 + len(coding.characters)
+    rival = poet.PlacedNGram(rows, count, 3)
+    plans = np.full(4000, coding.vocabulary - 1)
+    # The rival alone speaks, and only the first character is looked at.
+    drawn = poet.write(model, plans, count, 1, [rival], np.repeat([[0.0], [1.0]], 20, axis=1))[:, 1]
+    wanted = rival.following(rows[:1], 0)[0, 1:]
+    found = np.bincount(drawn, minlength=count)[1:] / len(plans)
+    assert abs(found - wanted / wanted.sum()).sum() < 2.5 * np.sqrt(count / len(plans))
 
 
 @pytest.mark.parametrize(
@@ -239,6 +327,6 @@ def test_writing_keeps_to_the_seed_and_the_form(small):
 )
 def test_what_cannot_be_written_is_refused(small, plans, weights, message):
     coding, _, model = small
-    given = [coding.no_rhyme] if plans is None else plans
+    given = [coding.vocabulary - 1] if plans is None else plans
     with pytest.raises(ValueError, match=message):
         poet.write(model, given, 1 + len(coding.characters), 0, weights=weights)

@@ -1,9 +1,10 @@
-"""A small GPT of Tang quatrains that plans its rhyme, its rival that counts, and the mixture of both.
+"""A small GPT of Tang quatrains that plans rhyme and tones, its rival that counts, and the mixture of both.
 
 The chapter ``poems`` explains each part and measures what it is worth.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -15,10 +16,15 @@ from scipy.sparse.linalg import svds
 
 from artbook.nn.ngram import NGram
 from artbook.nn.transformer import LanguageModel
-from artbook.words.quatrains import LINE, PLACES, RHYMES, Rows
+from artbook.words import training
+from artbook.words.quatrains import LINE, PLACES, Bools, Coding, Rows
 from artbook.words.sampling import one_step
 
 Floats = npt.NDArray[np.float64]
+# Of rows (n, 21) the probabilities of all characters at every place, given what stands before it, (n, 20, characters).
+Voice = Callable[[Rows], Floats]
+# Rows that a voice is asked for at once.
+_ROWS = 50
 
 
 def neighbour_vectors(rows: Rows, characters: int, width: int, size: float = 0.05) -> npt.NDArray[np.float32]:
@@ -132,42 +138,90 @@ class PlacedNGram:
     """A Kneser-Ney model of quatrains that knows at which of the five places of a line it stands.
 
     Before each character stands a token for the place. So the counts are those of a character after other characters
-    *and at this place*. Told the plan, it has a token for the planned rhyme at the two places that rhyme.
+    *and at this place*. The plan it does not read.
 
     Args:
         rows: of ``Coding.encode``, (n, 21).
-        characters: how many tokens are characters, the rare one among them; the plans come after them.
-        vocabulary: how many tokens there are with the plans.
+        characters: how many tokens are characters, the rare one among them; they come first.
         order: how many tokens, places among them, a succession has; from 2.
-        told: whether it is told the plan.
     """
 
-    def __init__(self, rows: Rows, characters: int, vocabulary: int, order: int, told: bool = False) -> None:
-        self.characters, self.vocabulary, self.told = characters, vocabulary, told
-        self.ngram = NGram.fit(list(self._placed(rows)), vocabulary + LINE, order)
+    def __init__(self, rows: Rows, characters: int, order: int) -> None:
+        self.characters = characters
+        self.ngram = NGram.fit(list(self._placed(rows)), characters + LINE, order)
 
-    def costs(self, rows: Rows) -> Floats:
-        """The negative log-likelihood of every character, in nats, (n, 20)."""
-        return np.array([self.ngram.costs(row)[1::2] for row in self._placed(rows)])
+    def __call__(self, rows: Rows) -> Floats:
+        """The probabilities of all characters at every place of rows (n, 21), (n, 20, characters); a ``Voice``."""
+        return np.stack([self.following(rows, place) for place in range(PLACES)], axis=1)
 
-    def following(self, row: Sequence[int]) -> Floats:
-        """The probabilities of all characters to come next, (characters,), which sum to one.
+    def following(self, rows: Rows, place: int) -> Floats:
+        """The probabilities of all characters at one place, (n, characters); each row of them sums to one.
 
         Args:
-            row: the plan and 0 to 19 characters.
+            rows: (n, 21), of which only the characters before the place are seen.
+            place: from 0 to 19.
         """
-        place = len(row) - 1
-        placed = self._placed(np.array([[*row, *[0] * (PLACES - place)]]))[0][: 2 * place + 1]
-        found = self.ngram.following(placed)[: self.characters]
-        return found / found.sum()
+        before = np.full((len(rows), self.ngram.order - 1), self.ngram.vocabulary)
+        seen = np.concatenate([before, self._placed(rows)[:, : 2 * place + 1]], axis=1)
+        found = self.ngram.after(seen[:, seen.shape[1] - before.shape[1] :])[:, : self.characters]
+        return found / found.sum(axis=1, keepdims=True)
 
     def _placed(self, rows: Rows) -> npt.NDArray[np.int64]:
         placed = np.empty((len(rows), 2 * PLACES), dtype=np.int64)
-        placed[:, ::2] = self.vocabulary + np.arange(PLACES) % LINE
+        placed[:, ::2] = self.characters + np.arange(PLACES) % LINE
         placed[:, 1::2] = rows[:, 1:]
-        if self.told:
-            placed[:, [2 * place for place in RHYMES]] = rows[:, :1]
         return placed
+
+
+def voice(model: Poet, characters: int) -> Voice:
+    """A poet as a voice: the probabilities of its ``characters`` first tokens, which sum to one."""
+    program = training.logarithms(model)
+
+    def speak(rows: Rows) -> Floats:
+        # Filled up with the first ones: one shape is compiled.
+        some = np.resize(rows[:, :-1], (-(-len(rows) // _ROWS) * _ROWS, PLACES))
+        logs = [
+            ops.convert_to_numpy(program(ops.convert_to_tensor(each))) for each in np.split(some, len(some) // _ROWS)
+        ]
+        found = np.exp(np.concatenate(logs)[: len(rows), :, :characters].astype(np.float64))
+        return found / found.sum(axis=2, keepdims=True)
+
+    return speak
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What poems cost a voice, and how it keeps to their plans, (poems, 20) each.
+
+    Attributes:
+        free: the negative log-likelihood of every character, in nats.
+        share: of the probability at every place, the share of what the plan allows.
+    """
+
+    free: Floats
+    share: Floats
+
+    @property
+    def held(self) -> Floats:
+        """The same cost when what the plan forbids is set to zero and the rest divided by its sum, ``share``."""
+        return self.free + np.log(self.share)
+
+
+def judge(voice: Voice, rows: Rows, coding: Coding) -> Judged:
+    """What rows (n, 21), one at least, cost a voice that is free to break their plans, and one that is held to them.
+
+    Raises:
+        ValueError: there is no row.
+    """
+    if not len(rows):
+        raise ValueError("at least one row was wanted; none was given")
+    free, share = [], []
+    for start in range(0, len(rows), _ROWS):
+        some = rows[start : start + _ROWS]
+        found = voice(some)
+        free.append(-np.log(np.take_along_axis(found, some[:, 1:, None], axis=2)[..., 0]))
+        share.append(np.einsum("npc,npc->np", found, coding.allowed(some[:, 0])))
+    return Judged(np.concatenate(free), np.concatenate(share))
 
 
 def mixing_weights(costs: npt.ArrayLike, rounds: int = 100) -> Floats:
@@ -209,8 +263,9 @@ def write(
     seed: int,
     rivals: Sequence[PlacedNGram] = (),
     weights: npt.ArrayLike | None = None,
+    allowed: Bools | None = None,
 ) -> Rows:
-    """Write quatrains to planned rhymes, each character drawn from the mixture of the model and its rivals.
+    """Write quatrains to plans, each character drawn from the mixture of the model and its rivals.
 
     To draw from a mixture, first draw which model speaks, by the weights, then draw from that one. No rare character
     and no plan is drawn.
@@ -222,12 +277,14 @@ def write(
         seed: of the draws, zero or more.
         rivals: other models that may speak; none as a rule.
         weights: of the model and its rivals at each place, (1 + rivals, 20); left out, the model alone speaks.
+        allowed: of ``Coding.allowed``, which characters may stand where, (n, 20, characters), at every place one that
+            is not rare; left out, all may.
 
     Returns:
         The plans and the characters, (n, 21).
 
     Raises:
-        ValueError: a plan is no plan, or the weights do not fit.
+        ValueError: a plan is no plan, or the weights or what is allowed do not fit.
     """
     given = np.asarray(plans)
     if given.ndim != 1 or not given.size or given.dtype.kind not in "iu":
@@ -238,6 +295,10 @@ def write(
     shares = np.ones((1, PLACES)) if weights is None else np.asarray(weights)
     if shares.shape != (1 + len(rivals), PLACES):
         raise ValueError(f"weights ({1 + len(rivals)}, {PLACES}) were wanted; {shares.shape} were given")
+    may = np.ones((len(given), PLACES, characters), dtype=bool) if allowed is None else allowed
+    if may.shape != (len(given), PLACES, characters) or not may[..., 1:].any(axis=2).all():
+        wanted = f"at each of {len(given)} x {PLACES} places one allowed character of {characters}, not the rare one,"
+        raise ValueError(f"{wanted} was wanted; {may.shape} were given")
     rng = np.random.default_rng(seed)
     step = one_step(model)
     rows = np.zeros((len(given), PLACES + 1), dtype=np.int32)
@@ -246,10 +307,12 @@ def write(
     for place in range(PLACES):
         at = ops.convert_to_tensor(place, dtype="int32")
         logits, cache = step(ops.convert_to_tensor(rows[:, place]), at, cache)
-        allowed = ops.convert_to_numpy(logits)[:, 1:characters]
-        rows[:, place + 1] = 1 + (allowed + rng.gumbel(size=allowed.shape)).argmax(axis=1)
+        chances = ops.convert_to_numpy(logits)[:, 1:characters].astype(np.float64)
         speakers = rng.choice(len(shares), size=len(given), p=shares[:, place])
-        for row in np.flatnonzero(speakers):
-            found = rivals[speakers[row] - 1].following(rows[row, : place + 1].tolist())[1:]
-            rows[row, place + 1] = 1 + rng.choice(len(found), p=found / found.sum())
+        for number, rival in enumerate(rivals, 1):
+            if (turn := speakers == number).any():
+                chances[turn] = np.log(rival.following(rows[turn], place)[:, 1:])
+        # The largest of the logarithms, each with a Gumbel number added, is a draw by their probabilities.
+        drawn = np.where(may[:, place, 1:], chances + rng.gumbel(size=chances.shape), -np.inf)
+        rows[:, place + 1] = 1 + drawn.argmax(axis=1)
     return rows

@@ -1,4 +1,4 @@
-"""Tang quatrains as rows of numbers: four lines of five characters, and before them the rhyme that is planned.
+"""Tang quatrains as rows of numbers: four lines of five characters, and before them the plan of rhyme and tones.
 
 The form needs no tokens. A row holds the twenty characters and nothing else, so a line has five of them because
 there are five places (chapter ``poems``).
@@ -22,11 +22,18 @@ LINES, LINE = 4, 5
 PLACES = LINES * LINE
 # The places of the last characters of the second and of the fourth line, which rhyme.
 RHYMES = (2 * LINE - 1, 4 * LINE - 1)
+# The places, second and fourth of each line, whose tones regulated verse lays down, and its two patterns by their
+# first tone: each line differs in itself and from its neighbour in the couplet, and the third begins as the second.
+TONAL = tuple(LINE * line + place for line in range(LINES) for place in (1, 3))
+PATTERNS = ("-||-|--|", "|--|-||-")
+# The last kind of plan is to have neither pattern.
+TONES = (*PATTERNS, "")
 UNKNOWN = "□"
 # The i of iao, the u of uan: what stands before the vowel takes no part in the rhyme.
 _GLIDE = re.compile(r"^[iuvü](?=[aeoê])")
 
 Rows = npt.NDArray[np.int32]
+Bools = npt.NDArray[np.bool_]
 Quatrain = tuple[str, ...]
 
 
@@ -121,21 +128,68 @@ class Coding:
         return {character: token for token, character in enumerate(self.characters, 1)}
 
     @property
-    def no_rhyme(self) -> int:
-        """The token of the plan not to rhyme; those of the rhymes stand before it, in the dictionary's order."""
-        return 1 + len(self.characters) + len(self.rhymes.names)
+    def plans(self) -> int:
+        """How many plans there are: each rhyme, or none, with each kind of ``TONES``."""
+        return len(TONES) * (len(self.rhymes.names) + 1)
 
     @property
     def vocabulary(self) -> int:
-        """How many tokens there are: the rare one, the characters, the rhymes and the plan not to rhyme."""
-        return self.no_rhyme + 1
+        """How many tokens there are: the rare one, the characters and the plans."""
+        return 1 + len(self.characters) + self.plans
 
     def plan(self, quatrain: Quatrain) -> int:
-        """The token of the rhyme of lines two and four: of several the one with most characters."""
-        shared = self.rhymes.shared(quatrain[1][-1], quatrain[3][-1])
-        if not shared:
-            return self.no_rhyme
-        return 1 + len(self.characters) + max(shared, key=lambda group: (len(self.rhymes.members[group]), -group))
+        """The token of what a quatrain does: its rhyme, of several the one with most characters, and its tones."""
+        group, members = len(self.rhymes.names), self.rhymes.members
+        if shared := self.rhymes.shared(quatrain[1][-1], quatrain[3][-1]):
+            group = max(shared, key=lambda number: (len(members[number]), -number))
+        return 1 + len(self.characters) + len(TONES) * group + TONES.index(tone_pattern(quatrain, self.rhymes))
+
+    def parts_of(self, plans: npt.ArrayLike) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The rhyme groups of tokens of plans, one more than the last for none, and their kinds of ``TONES``.
+
+        Raises:
+            ValueError: one is the token of no plan.
+        """
+        given, first = np.asarray(plans), 1 + len(self.characters)
+        if given.dtype.kind not in "iu" or (given.size and not first <= given.min() <= given.max() < self.vocabulary):
+            raise ValueError(f"plans from {first} to {self.vocabulary - 1} were wanted; {given!r} was given")
+        groups, kinds = np.divmod(given.astype(np.int64) - first, len(TONES))
+        return groups, kinds
+
+    def allowed(self, plans: npt.ArrayLike) -> Bools:
+        """Which characters may stand where for a quatrain to be as it was planned.
+
+        At the two places that rhyme only those of the group, at the eight places of the pattern only those that
+        have its tone; at all others, and for what is not planned, all. The rare token may stand everywhere, because
+        some of the characters that share it may. A group of rare characters only is not asked for.
+
+        Args:
+            plans: tokens, (n,).
+
+        Returns:
+            (n, 20, characters with the rare one).
+
+        Raises:
+            ValueError: one is the token of no plan.
+        """
+        groups, kinds = self.parts_of(plans)
+        of_groups, of_kinds = self._fitting
+        found = np.ones((len(groups), PLACES, 1 + len(self.characters)), dtype=bool)
+        found[:, RHYMES] = of_groups[groups][:, np.newaxis]
+        found[:, TONAL] = of_kinds[kinds]
+        return found
+
+    @cached_property
+    def _fitting(self) -> tuple[Bools, Bools]:
+        """The characters of each group, (groups + 1, ...), and those at each tonal place of each kind, (3, 8, ...)."""
+        signs = UNKNOWN + self.characters
+        in_group = [np.array([c in members for c in signs]) for members in self.rhymes.members]
+        of_groups = np.array([group if group.any() else ~group for group in in_group] + [np.ones(len(signs), bool)])
+        by_tone = {sign: np.array([sign in _tones(c, self.rhymes) for c in signs]) for sign in "-|"}
+        by_tone |= {" ": np.ones(len(signs), bool)}
+        of_kinds = np.array([[by_tone[sign] for sign in kind.ljust(len(TONAL))] for kind in TONES])
+        of_groups[:, 0] = of_kinds[..., 0] = True
+        return of_groups, of_kinds
 
     def encode(self, quatrains: Sequence[Quatrain]) -> Rows:
         """The plan and the twenty characters of each quatrain, int32 (quatrains, 21).
@@ -171,19 +225,21 @@ class Coding:
         return [tuple(text[start : start + LINE] for start in range(0, PLACES, LINE)) for text in texts]
 
     def sounds(self) -> npt.NDArray[np.float32]:
-        """Of each token the share of every group and of the two tones, (vocabulary, groups + 3).
+        """Of each token the share of every group and of the two tones, (vocabulary, groups + 6).
 
-        A character with two readings has half of each; a plan has the group that it plans. The last columns are the
-        plan not to rhyme, the level and the oblique tone.
+        A character with two readings has half of each; a plan has the group and the kind of tones that it plans. The
+        last columns are the plan not to rhyme, the level and the oblique tone, and the three kinds of ``TONES``.
         """
         groups = len(self.rhymes.names)
-        shares = np.zeros((self.vocabulary, groups + 3), dtype=np.float32)
+        shares = np.zeros((self.vocabulary, groups + 3 + len(TONES)), dtype=np.float32)
         for character, token in self._tokens.items():
             for group in (found := self.rhymes.groups.get(character, frozenset())):
                 shares[token, group] = 1 / len(found)
-        shares[-groups - 1 :, : groups + 1] = np.eye(groups + 1)
-        shares[:, -2] = shares[:, : self.rhymes.level].sum(axis=1)
-        shares[:, -1] = shares[:, self.rhymes.level : groups].sum(axis=1)
+        planned, kinds = self.parts_of(np.arange(self.vocabulary - self.plans, self.vocabulary))
+        shares[-self.plans :, : groups + 1] = np.eye(groups + 1)[planned]
+        shares[:, groups + 1] = shares[:, : self.rhymes.level].sum(axis=1)
+        shares[:, groups + 2] = shares[:, self.rhymes.level : groups].sum(axis=1)
+        shares[-self.plans :, -len(TONES) :] = np.eye(len(TONES))[kinds]
         return shares
 
 
@@ -199,22 +255,27 @@ def rhymes_today(quatrain: Quatrain) -> bool:
     return _GLIDE.sub("", read[0][0]) == _GLIDE.sub("", read[1][0])
 
 
-def is_regulated(quatrain: Quatrain, dictionary: Rhymes) -> bool:
-    """Whether the tones at the second and fourth places follow the pattern of regulated verse.
+def tone_pattern(quatrain: Quatrain, dictionary: Rhymes) -> str:
+    """Which pattern of regulated verse the tones at the second and fourth places follow.
 
     They differ within a line, are opposite in the two lines of a couplet, and the third line begins as the second
     one. A character with both tones, or none that is known, fits anywhere.
+
+    Returns:
+        The pattern, one of ``PATTERNS``, the first that fits; empty if none does.
     """
-    tones = [[dictionary.tones(line[place]) or {"-", "|"} for place in (1, 3)] for line in quatrain]
-    wanted = ("-|", "|-", "|-", "-|")
-    return any(
-        all(
-            sign in tone
-            for line, signs in zip(tones, pattern, strict=True)
-            for tone, sign in zip(line, signs, strict=True)
-        )
-        for pattern in (wanted, [signs[::-1] for signs in wanted])
-    )
+    tones = [_tones("".join(quatrain)[place], dictionary) for place in TONAL]
+    fitting = (kind for kind in PATTERNS if all(sign in tone for tone, sign in zip(tones, kind, strict=True)))
+    return next(fitting, "")
+
+
+def is_regulated(quatrain: Quatrain, dictionary: Rhymes) -> bool:
+    """Whether the tones follow one of the patterns, as in ``tone_pattern``."""
+    return bool(tone_pattern(quatrain, dictionary))
+
+
+def _tones(character: str, dictionary: Rhymes) -> Collection[str]:
+    return dictionary.tones(character) or {"-", "|"}
 
 
 class Nearest(NamedTuple):

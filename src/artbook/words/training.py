@@ -144,7 +144,7 @@ def costs(model: LanguageModel, rows: Rows) -> Floats:
     """
     if not len(rows):
         raise ValueError("at least one row was wanted; none was given")
-    program = _judge(model)
+    program = logarithms(model)
     found = []
     for start in range(0, len(rows), _ROWS):
         # The last rows come filled up with the first one: one shape is compiled.
@@ -155,6 +155,6 @@ def costs(model: LanguageModel, rows: Rows) -> Floats:
 
 
 @lru_cache(maxsize=4)
-def _judge(model: LanguageModel) -> Callable[..., Any]:
-    """The compiled logarithms of the probabilities of a model, made once."""
+def logarithms(model: LanguageModel) -> Callable[..., Any]:
+    """The logarithms of a model's probabilities, of tokens (batch, length), as a compiled program, made once."""
     return compiled(model, lambda tokens: ops.log_softmax(model(tokens)))
