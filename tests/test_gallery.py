@@ -51,7 +51,7 @@ def test_a_picture_a_sound_a_text_and_a_film_come_out_as_they_went_in(shown: lis
     assert (still.content, still.file) == (film.mp4, "still-film.mp4")
     assert (np.asarray(Image.open(io.BytesIO(square.content))) == grey).all()
     assert (square.file, square.data, square.weights) == ("square.png", ("kanjivg",), "")
-    assert (silence.content, silence.file, silence.parameters) == (player.mp3, "silence.mp3", {"seed": 3})
+    assert (silence.content, silence.file, silence.parameters) == (player.ogg, "silence.ogg", {"seed": 3})
     assert poem.content.decode() == LINE
     assert poem.file == "moon-poem.txt"
     assert "*Moon*" in shown[2]["text/markdown"]
@@ -137,7 +137,7 @@ def test_the_page_shows_each_kind_and_escapes_what_was_written() -> None:
     ):
         assert part in text
     film = video.encode(np.full((2, 32, 32), 200, np.uint8), 1)
-    for media, tag in {"image/png": "<img ", "audio/mpeg": "<audio ", "video/mp4": "<video "}.items():
+    for media, tag in {"image/png": "<img ", "audio/ogg": "<audio ", "video/mp4": "<video "}.items():
         content = film if media == "video/mp4" else MOON.content
         shown = figure(replace(entry, work=replace(MOON, media=media, content=content)), "works/", "x")
         assert tag in shown

@@ -80,14 +80,14 @@ def headline(name="small-slope"):
 
 
 @cache
-def sound(seconds=0.3, form="MP3"):
+def sound(seconds=0.3, form="OGG"):
     file = io.BytesIO()
     soundfile.write(file, np.zeros(int(22050 * seconds)), 22050, format=form)
     return base64.b64encode(file.getvalue()).decode()
 
 
 def player(data, label="A line, plucked"):
-    return f'<audio controls aria-label="{label}" src="data:audio/mpeg;base64,{data}"></audio>'
+    return f'<audio controls aria-label="{label}" src="data:audio/ogg;base64,{data}"></audio>'
 
 
 def code(source, *tagged, outputs=(), **mystnb):
@@ -347,7 +347,7 @@ EXECUTED_FAULTS = [
     Fault(lint.sounds, prints("play()", shown(text_html=player(sound(11)))), "a sound of 11.0 s"),
     Fault(lint.sounds, prints("play()", shown(text_html=player(sound(11, "WAV")))), "bytes, at most 200000"),
     Fault(lint.sounds, prints("play()", shown(text_html=player(sound(), label=""))), "an aria-label"),
-    Fault(lint.sounds, prints("play()", shown(text_html="<audio controls src='a.mp3'>")), "not in a data URI"),
+    Fault(lint.sounds, prints("play()", shown(text_html="<audio controls src='a.ogg'>")), "not in a data URI"),
     Fault(lint.sounds, prints("draw()", stream("no picture")), "no score or piano roll"),
     Fault(lint.glued_names, prints('glue("slope"', stream("")), "'slope' is shown, and no cell glues it"),
     Fault(lint.glued_names, prints('glue("line"', stream("")), "'line' is shown, and no cell glues it"),

@@ -4,8 +4,9 @@ from keras import ops
 from test_composer import ALONE, SMALL, composer_of, low_roll
 
 from artbook.music.composer import START, read
-from artbook.music.encoding import END
-from artbook.music.playing import write
+from artbook.music.encoding import END, note_lists
+from artbook.music.memories import Memory, Witness, expected_frame, remember
+from artbook.music.playing import OfOthers, write
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,32 @@ def test_writing_and_scoring_are_one_model(composer):
     drawn = (last != END) & (np.tile(np.arange(9), 2) >= 3)[:, np.newaxis]
     assert drawn.sum() >= 12
     assert (logits.max(axis=-1) - chosen)[drawn].max() < 0.02
+
+
+def test_what_is_heard_frame_by_frame_is_what_is_remembered_of_the_whole():
+    rng = np.random.default_rng(3)
+    # Few chords, which come again, with silent ones and some of more keys than a list has slots.
+    chords = rng.random((6, 88)) < np.array([[0], [0.01], [0.02], [0.03], [0.05], [0.1]])
+    rolls = [chords[rng.integers(0, 6, size)] for size in (9, 1, 14)]
+    memory, heard = Memory.of(rolls), chords[rng.integers(0, 6, (2, 11))]
+    witnesses = [Witness(0.5, 4, 30, 0.2), Witness(0.0, 1, 24, 1.0), Witness(0.9, 2, 24, 0.1)]
+    followed = OfOthers(memory, witnesses, 2, 3)
+    wanted = [[remember(memory, roll, witness) for roll in heard] for witness in witnesses]
+    for time in range(11):
+        for told, of_pieces in zip(followed.recall(), wanted, strict=True):
+            for piece, whole in enumerate(of_pieces):
+                weights, frames = whole.weights[time], memory.frames[whole.places[time]]
+                np.testing.assert_allclose(told.trust[piece], whole.trust[time], rtol=1e-5)
+                expected = expected_frame(frames[np.newaxis], weights[np.newaxis])[0]
+                np.testing.assert_allclose(told.expected[piece], expected, atol=1e-5)
+                votes = {tuple(each): 0.0 for each in note_lists(frames, 3).tolist()}
+                for keys, weight in zip(note_lists(frames, 3).tolist(), weights.tolist(), strict=True):
+                    votes[tuple(keys)] += weight
+                for keys, weight in zip(told.lists[piece].tolist(), told.weights[piece].tolist(), strict=True):
+                    # Who has no weight may stand for any place.
+                    votes[tuple(keys)] = votes.get(tuple(keys), 0.0) - weight
+                assert max(map(abs, votes.values())) < 1e-4
+        followed.hear(heard[:, time])
 
 
 def test_the_seed_is_the_only_chance(alone):

@@ -13,7 +13,6 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
-import soundfile
 import verovio
 from cycler import cycler
 from IPython.display import Markdown
@@ -23,7 +22,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from artbook import gltf, video
+from artbook import gltf, sound, video
 from artbook.data.keyboard import KEYS, LOWEST, check_grid, is_whole, voice_runs
 from artbook.notation import to_mei
 
@@ -179,19 +178,19 @@ class Player:
     Attributes:
         title: what is heard; also what a screen reader says.
         seconds: how long it lasts.
-        mp3: the encoded sound.
+        ogg: the encoded sound.
     """
 
     title: str
     seconds: float
-    mp3: bytes
+    ogg: bytes
 
     def __repr__(self) -> str:
         return f"Sound: {self.title} ({self.seconds:.0f} s)"
 
     def _repr_html_(self) -> str:
         title = html.escape(self.title, quote=True)
-        source = "data:audio/mpeg;base64," + base64.b64encode(self.mp3).decode()
+        source = "data:audio/ogg;base64," + base64.b64encode(self.ogg).decode()
         return (
             f'<figure class="player" style="margin:0"><figcaption style="text-align:left">{title}</figcaption>'
             f'<audio controls aria-label="{title}" src="{source}" style="width:100%;max-width:32rem"></audio></figure>'
@@ -202,32 +201,26 @@ def audio(samples: npt.ArrayLike, rate: int, title: str) -> Player:
     """A player for a sound, with the sound in it: it plays wherever the page is shown.
 
     Args:
-        samples: of one channel, ``(N,)``, between -1 and 1, at most ten seconds.
-        rate: samples a second, one of MP3's: 8,000 to 48,000.
+        samples: of one channel, ``(N,)``, between -1 and 1, a fiftieth of a second to ten seconds.
+        rate: samples a second, 8,000 to 48,000.
         title: what is heard, in words.
 
     Returns:
         The player, at most 200 kB.
 
     Raises:
-        ValueError: no samples, another shape, NaN, louder than 1, too long, another rate, or no title.
+        ValueError: another shape, NaN, louder than 1, too short or too long, another rate, or no title.
     """
-    sound = np.asarray(samples, dtype=np.float32)
-    if sound.ndim != 1 or not len(sound):
-        raise ValueError(f"samples of shape (N,) were wanted; the shape {sound.shape} was given")
-    if not np.abs(sound).max() <= 1:
-        raise ValueError(f"samples between -1 and 1 were wanted; the largest is {np.abs(sound).max()}")
-    if not is_whole(rate, 1, 48000) or rate not in (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000):
-        raise ValueError(f"a rate that MP3 has, such as 22050, was wanted; {rate!r} was given")
-    if len(sound) > MAX_SECONDS * rate:
-        raise ValueError(f"at most {MAX_SECONDS} s were wanted; the samples last {len(sound) / rate:.1f} s")
     if not title.strip():
         raise ValueError("a title that says what is heard was wanted; none was given")
-    encoded = io.BytesIO()
-    soundfile.write(encoded, sound, rate, format="MP3", subtype="MPEG_LAYER_III")
-    player = Player(title, len(sound) / rate, encoded.getvalue())
+    encoded, seconds = sound.encode(samples, rate), np.size(samples) / rate
+    if seconds > MAX_SECONDS:
+        raise ValueError(f"at most {MAX_SECONDS} s were wanted; the samples last {seconds:.1f} s")
+    player = Player(title, seconds, encoded)
     if len(player._repr_html_()) > MAX_PLAYER_BYTES:
-        raise ValueError(f"a player of at most {MAX_PLAYER_BYTES} bytes was wanted; lower the rate from {rate}")
+        raise ValueError(
+            f"a player of at most {MAX_PLAYER_BYTES} bytes was wanted; it has {len(player._repr_html_())}: play less"
+        )
     return player
 
 

@@ -21,8 +21,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from artbook.gallery.entries import Source
 from artbook.gallery.works import Work
 
-# Text has no place for credentials inside.
-MEDIA = ("image/png", "audio/mpeg", "video/mp4")
+# Text and Ogg have no place for credentials inside.
+MEDIA = ("image/png", "audio/flac", "video/mp4")
 # "Made by a model that was trained on data", in the vocabulary of the press agencies' council, IPTC.
 MADE_BY_MODEL = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 _VALID = datetime.timedelta(days=30)
@@ -99,7 +99,7 @@ def sign(work: Work, issuer: Issuer) -> bytes:
         The bytes of the file, which plays or shows as before.
 
     Raises:
-        ValueError: the work is a text, or its file is damaged.
+        ValueError: the work is of another type than ``MEDIA``, or its file is damaged.
     """
     if work.media not in MEDIA:
         raise ValueError(f"a work of the type {', '.join(MEDIA)} was wanted; {work.media} was given")

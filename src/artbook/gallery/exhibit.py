@@ -52,7 +52,7 @@ def _encoded(work: Image | Player | Clip | Model | str) -> tuple[str, bytes]:
             work.save(content, "PNG", optimize=True)
             return "image/png", content.getvalue()
         case Player():
-            return "audio/mpeg", work.mp3
+            return "audio/ogg", work.ogg
         case Clip():
             return "video/mp4", work.mp4
         case Model():

@@ -13,7 +13,8 @@ WORK_MIME = "application/vnd.artbook.work+json"
 # The media types of works, and the endings of their files.
 ENDINGS: Mapping[str, str] = {
     "image/png": "png",
-    "audio/mpeg": "mp3",
+    "audio/ogg": "ogg",
+    "audio/flac": "flac",
     "video/mp4": "mp4",
     "text/plain": "txt",
     "model/gltf-binary": "glb",

@@ -34,6 +34,8 @@ _FEWEST_MEMORIES = 500
 # In a shorter training, in seconds, nothing can be learned by heart: it needs less dropout and larger, more frequent
 # steps. Tried at 20 and 60 seconds on the validation chorales.
 _UNHURRIED = 150
+# In a training of so long or longer; the chapter's is shorter.
+_DROPOUT, _INPUT_DROPOUT = 0.5, 0.3
 
 
 def to_rolls(dataset: object) -> dict[str, Rolls]:
@@ -111,7 +113,7 @@ def fit(rolls: Mapping[str, Rolls], cpu_seconds: float, seed: int) -> Composer:
         memory = Memory.of([training[number] for number in kept], kept)
     haste = max(1.0, _UNHURRIED / cpu_seconds)
     usual = Sizes(slots) if memory else Sizes(slots, memories=())
-    sizes = replace(usual, dropout=usual.dropout / haste, input_dropout=usual.input_dropout / haste)
+    sizes = replace(usual, dropout=_DROPOUT / haste, input_dropout=_INPUT_DROPOUT / haste)
     features = read(training, sizes, memory, range(len(training)))
     network = build(sizes, seed)
     size, rate = 128 if haste > 1 else 256, 2e-3 * haste**0.5

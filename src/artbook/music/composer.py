@@ -42,12 +42,13 @@ _CYCLE = 16
 _REACH = 24
 _BLOCK = 1024
 
-# Chosen on the validation chorales: how a piece remembers itself, and how it remembers others, one witness for what
-# follows the last chords and one for what follows whole lines.
+# Chosen on the validation chorales: how a piece remembers itself, and how it remembers others, a witness for what
+# follows the last chords, one for what follows half a line, and one for what follows whole lines.
 COPIES = Witness(decay=0.7, exponent=4, neighbours=8, temperature=0.1)
 MEMORIES = (
-    Witness(decay=0.5, exponent=2, neighbours=64, temperature=0.2),
-    Witness(decay=0.85, exponent=4, neighbours=32, temperature=0.1),
+    Witness(decay=0.3, exponent=2, neighbours=64, temperature=0.3),
+    Witness(decay=0.7, exponent=4, neighbours=32, temperature=0.15),
+    Witness(decay=0.93, exponent=2, neighbours=16, temperature=0.3),
 )
 
 
@@ -69,8 +70,8 @@ class Sizes:
     slots: int
     window: int = 8
     width: int = 256
-    dropout: float = 0.5
-    input_dropout: float = 0.3
+    dropout: float = 0.4
+    input_dropout: float = 0.2
     placed: bool = True
     copies: Witness | None = COPIES
     memories: tuple[Witness, ...] = MEMORIES

@@ -15,7 +15,7 @@ from keras import ops
 from artbook.data.keyboard import KEYS, check_frames, is_whole
 from artbook.music.composer import START, Composer, FrameWriter
 from artbook.music.encoding import END, NOTES, listed_frames, note_lists
-from artbook.music.memories import Memory, Witness, first_barred, followed, resemblance, voters
+from artbook.music.memories import Memory, Voters, Witness, expected_frame, first_barred, followed, resemblance, voters
 from artbook.music.sampling import counted, draw
 from artbook.nn.transformer import compiled
 
@@ -36,38 +36,81 @@ class Heard(NamedTuple):
     Attributes:
         weights: as in ``memories.Voters``, ``(pieces, K)``.
         trust: the same, ``(pieces,)``.
-        frames: what each voter votes for, 0 and 1, ``(pieces, K, 88)``.
-        lists: the same as lists, ``(pieces, K, slots)``.
+        expected: the mean of the voters' frames, ``(pieces, 88)``.
+        lists: what each voter votes for, ``(pieces, K, slots)``.
     """
 
     weights: Floats
     trust: Floats
-    frames: Numbers
+    expected: Floats
     lists: Whole
+
+
+class Panel(NamedTuple):
+    """All witnesses side by side, so that their votes are counted at once.
+
+    Attributes:
+        weights: ``(pieces, voters)``.
+        lists: ``(pieces, voters, slots)``.
+        witness: whose voter each one is, from 0, ``(voters,)``.
+        expected: ``(pieces, witnesses * 88)``.
+        trust: ``(pieces, witnesses)``.
+    """
+
+    weights: Tensor
+    lists: Tensor
+    witness: Tensor
+    expected: Tensor
+    trust: Tensor
+
+    @classmethod
+    def of(cls, heard: Sequence[Heard]) -> "Panel":
+        """At least one witness."""
+        return cls(
+            np.concatenate([each.weights for each in heard], axis=1),
+            np.concatenate([each.lists for each in heard], axis=1),
+            np.repeat(np.arange(len(heard), dtype=np.int32), [each.weights.shape[1] for each in heard]),
+            np.concatenate([each.expected for each in heard], axis=1),
+            np.stack([each.trust for each in heard], axis=1),
+        )
 
 
 class OfOthers:
     """A memory of other pieces, followed by pieces that are written side by side."""
 
     def __init__(self, memory: Memory, witnesses: Sequence[Witness], pieces: int, slots: int) -> None:
-        self.memory, self.witnesses = memory, witnesses
-        self.numbers: Numbers = memory.frames.astype(np.float32)
-        self.lists = note_lists(memory.frames, slots)
+        self.memory, self.witnesses, self.slots = memory, witnesses, slots
+        # Each chord once: the same ones come again and again.
+        places: dict[bytes, int] = {}
+        self.chord = np.array([places.setdefault(each.tobytes(), len(places)) for each in memory.frames])
+        chords = np.frombuffer(b"".join(places), dtype=bool).reshape(-1, KEYS)
+        self.chords: Numbers = chords.astype(np.float32)
+        # All keys of each frame, be they more than there are slots.
+        self.keys = note_lists(chords, max(slots, int(chords.sum(axis=1).max())))[self.chord]
         self.scores = [np.tile(memory.begins.astype(np.float32), (pieces, 1)) for _ in witnesses]
+        self.by_exponent = sorted(range(len(witnesses)), key=lambda number: witnesses[number].exponent)
+        self.alike, self.spare = np.empty((2, pieces, len(memory.frames)), dtype=np.float32)
 
     def hear(self, frames: Frames) -> None:
         """Take note of the frames ``(pieces, 88)`` that were just written."""
-        # The costly product is the same for all witnesses.
-        alike = resemblance(frames, self.numbers)
-        self.scores = [
-            followed(scores, witness.sharpen(alike), self.memory.begins, witness.decay)
-            for scores, witness in zip(self.scores, self.witnesses, strict=True)
-        ]
+        np.take(resemblance(frames, self.chords), self.chord, axis=1, out=self.alike, mode="clip")
+        power = 1
+        for number in self.by_exponent:
+            witness, before = self.witnesses[number], self.scores[number]
+            while power < witness.exponent:
+                self.alike *= self.alike
+                power *= 2
+            self.scores[number] = followed(before, self.alike, self.memory.begins, witness.decay, out=self.spare)
+            self.spare = before
 
     def recall(self) -> list[Heard]:
         """Who votes on the next frame of each piece, for each witness."""
         chosen = [voters(*each) for each in zip(self.scores, self.witnesses, strict=True)]
-        return [Heard(c.weights, c.trust, self.numbers[c.places], self.lists[c.places]) for c in chosen]
+        return [self._heard(each) for each in chosen]
+
+    def _heard(self, chosen: Voters) -> Heard:
+        keys = self.keys.take(chosen.places, axis=0)
+        return Heard(chosen.weights, chosen.trust, _expected(keys, chosen.weights), keys[..., : self.slots])
 
 
 class OfItself:
@@ -98,7 +141,16 @@ class OfItself:
         chosen = voters(np.where(barred, np.float32(-1), self.scores), self.witness)
         places = chosen.places[..., np.newaxis]
         frames = np.take_along_axis(self.written, places, axis=1)
-        return [Heard(chosen.weights, chosen.trust, frames, np.take_along_axis(self.lists, places, axis=1))]
+        lists = np.take_along_axis(self.lists, places, axis=1)
+        return [Heard(chosen.weights, chosen.trust, expected_frame(frames, chosen.weights), lists)]
+
+
+def _expected(keys: Whole, weights: Floats) -> Floats:
+    """As ``memories.expected_frame``, from the lists ``(pieces, K, slots)`` of all keys of the voters' frames."""
+    pieces, _, slots = keys.shape
+    rows = keys + NOTES * np.arange(pieces)[:, np.newaxis, np.newaxis]
+    sums = np.bincount(rows.ravel(), np.repeat(weights, slots), pieces * NOTES).reshape(pieces, NOTES)[:, :KEYS]
+    return (sums / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)).astype(np.float32)
 
 
 def write(
@@ -153,7 +205,8 @@ def write(
             # In float64 a number next to 1 would be rounded to 1, and no note drawn.
             uniform = rng.random((sizes.slots, pieces), dtype=np.float32)
             heard = [each for memory in memories for each in memory.recall()]
-            lists = hand(window, np.int32(place), before, heard, uniform, np.float32(temperature))
+            panel = Panel.of(heard) if heard else None
+            lists = hand(window, np.int32(place), before, panel, uniform, np.float32(temperature))
             written[:, now] = listed_frames(ops.convert_to_numpy(lists))
         for memory in memories:
             memory.hear(written[:, now])
@@ -171,42 +224,38 @@ def _frame(
     window: Tensor,
     place: Tensor,
     before: Tensor,
-    heard: Sequence[Heard],
+    panel: Panel | None,
     uniform: Tensor,
     temperature: Tensor,
 ) -> Tensor:
     """The list of the next frame of each piece, drawn note by note, ``(pieces, slots)``."""
     pieces, slots = before.shape
-    whole = [ops.maximum(ops.sum(each.weights, axis=1, keepdims=True), 1e-9) for each in heard]
-    means = [
-        ops.einsum("pk,pkn->pn", each.weights / sums, each.frames) for each, sums in zip(heard, whole, strict=True)
-    ]
-    expected = ops.reshape(_stack(means, pieces, 0, KEYS), (pieces, len(heard) * KEYS))
-    trust = _stack([each.trust for each in heard], pieces, 0)
+    expected, trust = (panel.expected, panel.trust) if panel else (None, None)
     state = network.state(window, ops.full((pieces, 1), place), expected, trust)
     last = ops.full((pieces,), START, "int32")
     written = network.written(last)
-    weights = [each.weights for each in heard]
-    lists = []
+    weights: Tensor = panel.weights if panel else None
+    lists: list[Tensor] = []
+    sums: list[Tensor] = []
     for slot in range(slots):
-        notes = [each.lists[:, :, slot] for each in heard]
-        votes = _stack([_tally(*each) for each in zip(notes, weights, strict=True)], pieces, 0, NOTES)
-        agree = [ops.sum(each, axis=1) / sums[:, 0] for each, sums in zip(weights, whole, strict=True)]
-        known = (state, written, last, before[:, slot], np.int32(slot))
-        logits = network.logits(*known, votes, _stack(agree, pieces, 0))
+        votes, agreeing = None, None
+        if panel:
+            counts = _counts(panel, slot, weights)
+            sums.append(ops.sum(counts, axis=-1))
+            votes = counts / ops.maximum(sums[-1], 1e-30)[..., None]
+            agreeing = sums[-1] / ops.maximum(sums[0], 1e-9)
+        logits = network.logits(state, written, last, before[:, slot], np.int32(slot), votes, agreeing)
         last = ops.where(last == END, END, draw(logits, uniform[slot], temperature))
         written = written + network.written(last)
         lists.append(last)
-        # Who had another note falls silent.
-        weights = [each * ops.cast(n == last[:, None], each.dtype) for each, n in zip(weights, notes, strict=True)]
+        if panel:
+            # Who had another note falls silent.
+            weights = weights * ops.cast(panel.lists[:, :, slot] == last[:, None], weights.dtype)
     return ops.stack(lists, axis=1)
 
 
-def _tally(notes: Tensor, weights: Tensor) -> Tensor:
-    """As ``memories.tally``."""
-    return counted(notes, weights, NOTES) / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1e-9)
-
-
-def _stack(of_witnesses: list[Tensor], *without_any: int) -> Tensor:
-    """What the witnesses say, side by side; zeros of this shape if there are none."""
-    return ops.stack(of_witnesses, axis=1) if of_witnesses else ops.zeros(without_any)
+def _counts(panel: Panel, slot: int, weights: Tensor) -> Tensor:
+    """The votes for each note in a slot, by witness, ``(pieces, witnesses, 89)``."""
+    pieces, witnesses = panel.trust.shape
+    notes = panel.lists[:, :, slot] + NOTES * panel.witness
+    return ops.reshape(counted(notes, weights, witnesses * NOTES), (pieces, witnesses, NOTES))

@@ -16,12 +16,12 @@ from artbook.music.memories import Memory, Witness
 SEEDS = (0,)
 BATCHES = 2400
 WHOLE = Sizes(slots=4)
-# One witness for the last chords and one for whole lines, as in the chapter, each time with another idea of both.
+# The others have two or three witnesses of other pieces, each time with another idea of what is alike.
 UNLIKE = (
     WHOLE,
-    replace(WHOLE, memories=(Witness(0.3, 2, 128, 0.3), Witness(0.7, 4, 32, 0.1))),
-    replace(WHOLE, memories=(Witness(0.6, 4, 64, 0.1), Witness(0.9, 2, 32, 0.2))),
-    replace(WHOLE, memories=(Witness(0.7, 2, 64, 0.2), Witness(0.95, 4, 16, 0.1))),
+    replace(WHOLE, memories=(Witness(0.5, 2, 64, 0.2), Witness(0.85, 4, 32, 0.1))),
+    replace(WHOLE, memories=(Witness(0.2, 2, 128, 0.2), Witness(0.6, 4, 64, 0.1), Witness(0.9, 2, 32, 0.2))),
+    replace(WHOLE, memories=(Witness(0.4, 4, 128, 0.2), Witness(0.8, 2, 64, 0.2), Witness(0.95, 4, 16, 0.1))),
 )
 
 Figures = dict[str, list[float]]
