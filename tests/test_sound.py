@@ -66,6 +66,7 @@ def test_another_process_makes_the_same_file():
         (np.zeros((2, RATE)), RATE, r"samples of shape \(N,\), at least 0.02 s, were wanted; the shape \(2, 22050\)"),
         (np.zeros(0), RATE, "at least 0.02 s"),
         (np.zeros(RATE // 60), RATE, "at least 0.02 s"),
+        (np.zeros(10 * RATE + 1), RATE, "at most 10 s were wanted; the samples last 10.0 s"),
         (np.full(RATE, np.nan), RATE, "between -1 and 1 were wanted; the largest is nan"),
         (np.full(RATE, 1.5), RATE, "between -1 and 1 were wanted; the largest is 1.5"),
         (np.zeros(RATE), 7999, "8000 to 48000 samples a second was wanted; 7999 was given"),

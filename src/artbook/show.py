@@ -26,7 +26,6 @@ from artbook import gltf, sound, video
 from artbook.data.keyboard import KEYS, LOWEST, check_grid, is_whole, voice_runs
 from artbook.notation import to_mei
 
-MAX_SECONDS = 10
 MAX_PLAYER_BYTES = 200_000
 MAX_CLIP_BYTES = 400_000
 MAX_MODEL_BYTES = 900_000
@@ -213,14 +212,10 @@ def audio(samples: npt.ArrayLike, rate: int, title: str) -> Player:
     """
     if not title.strip():
         raise ValueError("a title that says what is heard was wanted; none was given")
-    encoded, seconds = sound.encode(samples, rate), np.size(samples) / rate
-    if seconds > MAX_SECONDS:
-        raise ValueError(f"at most {MAX_SECONDS} s were wanted; the samples last {seconds:.1f} s")
-    player = Player(title, seconds, encoded)
-    if len(player._repr_html_()) > MAX_PLAYER_BYTES:
-        raise ValueError(
-            f"a player of at most {MAX_PLAYER_BYTES} bytes was wanted; it has {len(player._repr_html_())}: play less"
-        )
+    encoded = sound.encode(samples, rate)
+    player = Player(title, np.size(samples) / rate, encoded)
+    if (size := len(player._repr_html_())) > MAX_PLAYER_BYTES:
+        raise ValueError(f"a player of at most {MAX_PLAYER_BYTES} bytes was wanted; it has {size}: play less")
     return player
 
 

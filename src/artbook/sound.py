@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from artbook.data.keyboard import is_whole
 
+MAX_SECONDS = 10
 RATES = (8000, 48000)
 # In bits a second; plucked strings and an organ of one channel sound as before.
 _BITS = 64_000
@@ -25,14 +26,14 @@ def encode(samples: npt.ArrayLike, rate: int) -> bytes:
     """Make an Ogg file of a sound.
 
     Args:
-        samples: of one channel, ``(N,)``, between -1 and 1, at least a fiftieth of a second.
+        samples: of one channel, ``(N,)``, between -1 and 1, a fiftieth of a second to ten seconds.
         rate: samples a second, 8,000 to 48,000.
 
     Returns:
         The file, of about 10 kB a second.
 
     Raises:
-        ValueError: another shape, NaN, louder than 1, too short, or another rate.
+        ValueError: another shape, NaN, louder than 1, too short or too long, or another rate.
     """
     sound = np.asarray(samples, dtype=np.float32)
     if not is_whole(rate, *RATES):
@@ -41,6 +42,8 @@ def encode(samples: npt.ArrayLike, rate: int) -> bytes:
         raise ValueError(
             f"samples of shape (N,), at least {float(_SHORTEST)} s, were wanted; the shape {sound.shape} was given"
         )
+    if len(sound) > MAX_SECONDS * rate:
+        raise ValueError(f"at most {MAX_SECONDS} s were wanted; the samples last {len(sound) / rate:.1f} s")
     if not np.abs(sound).max() <= 1:
         raise ValueError(f"samples between -1 and 1 were wanted; the largest is {np.abs(sound).max()}")
     whole = av.AudioFrame.from_ndarray(sound[np.newaxis], "fltp", "mono")

@@ -4,7 +4,10 @@ import base64
 import html
 import io
 from collections.abc import Iterable
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from artbook import still, video
@@ -52,36 +55,34 @@ def _shown(work: Work, address: str) -> str:
             return f'<img src="{address}" alt="{alt}" loading="lazy">'
         case "audio":
             # In the page: how long an Ogg file lasts stands at its end, which not every server gives first.
-            sound = f"data:{work.media};base64,{base64.b64encode(work.content).decode()}"
-            return f'<audio controls src="{sound}" aria-label="{alt}"></audio>'
+            return f'<audio controls src="{_inline(work.media, work.content)}" aria-label="{alt}"></audio>'
         case "video":
-            poster = base64.b64encode(_last_frame(work.content)).decode()
+            # What a film ends with: drawings are whole then.
+            poster = _picture(video.decode(work.content).frames[-1], "png", optimize=True)
             return (
-                f'<video controls preload="metadata" playsinline poster="data:image/png;base64,{poster}"'
+                f'<video controls preload="metadata" playsinline poster="{poster}"'
                 f' src="{address}" aria-label="{alt}"></video>'
             )
         case "model":
             # What is in the file, seen obliquely from above, until it is turned.
-            seen = base64.b64encode(_still(work.content)).decode()
+            seen = _picture(still.drawn(work.content), "jpeg", quality=85)
             return (
-                f'<div class="model"><img src="data:image/jpeg;base64,{seen}" alt="{alt}" loading="lazy">'
+                f'<div class="model"><img src="{seen}" alt="{alt}" loading="lazy">'
                 '<p><button type="button" hidden>Turn the model</button></p></div>'
             )
     return f'<pre class="text" aria-label="{alt}">{html.escape(work.content.decode())}</pre>'
 
 
-def _still(model: bytes) -> bytes:
-    """A picture of a 3D model, a JPEG file."""
-    picture = io.BytesIO()
-    Image.fromarray(still.drawn(model)).save(picture, "JPEG", quality=85)
-    return picture.getvalue()
+def _picture(pixels: npt.NDArray[np.uint8], kind: str, **settings: Any) -> str:
+    """An address that holds a picture, as Pillow writes it in the format ``kind``."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind, **settings)
+    return _inline(f"image/{kind}", file.getvalue())
 
 
-def _last_frame(film: bytes) -> bytes:
-    """What a film ends with, a PNG file: drawings are whole then."""
-    frame = io.BytesIO()
-    Image.fromarray(video.decode(film).frames[-1]).save(frame, "PNG", optimize=True)
-    return frame.getvalue()
+def _inline(media: str, content: bytes) -> str:
+    """An address that holds a file."""
+    return f"data:{media};base64,{base64.b64encode(content).decode()}"
 
 
 def wall(figures: Iterable[str]) -> str:

@@ -99,7 +99,7 @@ def headline_table(headline: Headline, profile: str) -> str:
     return table(f"{headline.title} ({headline.unit})", ["Model", "Value", "Remark"], rows)
 
 
-def chosen_works(names: Iterable[str], entries: Iterable[Entry], records: Mapping[str, Record | None]) -> list[Entry]:
+def chosen_works(names: Sequence[str], entries: Iterable[Entry], records: Mapping[str, Record | None]) -> list[Entry]:
     """Some works of the gallery.
 
     Args:
@@ -120,7 +120,7 @@ def chosen_works(names: Iterable[str], entries: Iterable[Entry], records: Mappin
     return [found[name] for name in names if name in found]
 
 
-def chosen_headlines(names: Sequence[str], records: Mapping[str, Record | None]) -> str:
+def chosen_headlines(names: Iterable[str], records: Mapping[str, Record | None]) -> str:
     """Some headlines of the book, a row each, with the chapter that each comes from.
 
     Args:
