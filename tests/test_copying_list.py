@@ -35,11 +35,13 @@ def test_the_table_shows_numbers_what_is_expected_and_what_was_not_run():
     measured = (
         Measured("words/poems", "poems", "lines, %", "ours", "theirs"),
         Measured("words/poems", "poems", "lines, %", "ours", 1),
+        Measured("words/poems", "poems", "lines, in per cent of a share", "ours", 2, times=100),
         Measured("pictures/film", "films", "pages, %", "ours", "theirs", judged="pictures/style"),
     )
     assert copying.rows(measured, lambda chapter, name: glued.get((chapter, name))) == [
         ("{doc}`/words/poems`", "poems: lines, %", "1.23", "50"),
         ("{doc}`/words/poems`", "poems: lines, %", "1.23", "1 (expected)"),
+        ("{doc}`/words/poems`", "poems: lines, in per cent of a share", "123", "2 (expected)"),
         ("{doc}`/pictures/film`", "films: pages, %", "not run", "not run"),
     ]
 
@@ -50,7 +52,8 @@ def test_the_table_shows_numbers_what_is_expected_and_what_was_not_run():
         ("a: b", "a list of measures was wanted, dict was given"),
         (
             "- words",
-            "a measure has chapter, judged, makes, measure, ours, real, of which judged may be left out; 'words'",
+            "a measure has chapter, judged, makes, measure, ours, real, times, of which judged and times may be left out;"
+            " 'words'",
         ),
         ("- {chapter: a, makes: b, measure: c, ours: d}", "a measure has"),
         ("- {chapter: a, makes: b, measure: c, ours: d, real: 1, more: 2}", "a measure has"),

@@ -19,6 +19,7 @@ class Measured:
         real: the name of the number for real works that were held out, or the number that such works have by the
             choice of the threshold.
         judged: the chapter that measured and glued; ``chapter`` itself if left out.
+        times: what glued numbers are multiplied by; 100 for shares, which the table shows in per cent.
     """
 
     chapter: str
@@ -27,6 +28,7 @@ class Measured:
     ours: str
     real: str | float
     judged: str = ""
+    times: float = 1
 
     @property
     def judge(self) -> str:
@@ -51,8 +53,10 @@ def read(path: Path) -> tuple[Measured, ...]:
 
 def _measured(entry: object) -> Measured:
     known = {each.name for each in fields(Measured)}
-    if not isinstance(entry, Mapping) or not known - {"judged"} <= set(entry) <= known:
-        raise ValueError(f"a measure has {', '.join(sorted(known))}, of which judged may be left out; {entry!r}")
+    if not isinstance(entry, Mapping) or not known - {"judged", "times"} <= set(entry) <= known:
+        raise ValueError(
+            f"a measure has {', '.join(sorted(known))}, of which judged and times may be left out; {entry!r}"
+        )
     return Measured(**entry)
 
 
@@ -65,9 +69,14 @@ def rows(found: tuple[Measured, ...], number: Callable[[str, str], float | None]
     """
     shown: list[tuple[str, ...]] = []
     for each in found:
-        real = number(each.judge, each.real) if isinstance(each.real, str) else each.real
-        values = ("not run" if value is None else f"{value:.3g}" for value in (number(each.judge, each.ours), real))
-        expected = "" if isinstance(each.real, str) else " (expected)"
-        ours, theirs = values
-        shown.append((f"{{doc}}`/{each.chapter}`", f"{each.makes}: {each.measure}", ours, theirs + expected))
+        ours = _shown(number(each.judge, each.ours), each.times)
+        if isinstance(each.real, str):
+            real = _shown(number(each.judge, each.real), each.times)
+        else:
+            real = f"{each.real:.3g} (expected)"
+        shown.append((f"{{doc}}`/{each.chapter}`", f"{each.makes}: {each.measure}", ours, real))
     return shown
+
+
+def _shown(value: float | None, times: float) -> str:
+    return "not run" if value is None else f"{times * value:.3g}"
