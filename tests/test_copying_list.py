@@ -52,8 +52,8 @@ def test_the_table_shows_numbers_what_is_expected_and_what_was_not_run():
         ("a: b", "a list of measures was wanted, dict was given"),
         (
             "- words",
-            "a measure has chapter, judged, makes, measure, ours, real, times, of which judged and times may be left out;"
-            " 'words'",
+            "a measure has chapter, judged, makes, measure, ours, real, times, of which judged and times may be left"
+            " out; 'words'",
         ),
         ("- {chapter: a, makes: b, measure: c, ours: d}", "a measure has"),
         ("- {chapter: a, makes: b, measure: c, ours: d, real: 1, more: 2}", "a measure has"),
