@@ -262,11 +262,12 @@ def test_the_pinball_loss_is_least_at_the_true_quantile(rng):
 
 def test_conformal_intervals_hold_what_they_say(rng):
     held = []
-    for _ in range(400):
-        errors = rng.standard_t(3, size=60)
-        low, high = forecast.conformal_quantiles(errors[:59], [0.1, 0.9])
-        held.append(low <= errors[59] <= high)
-    assert np.mean(held) == pytest.approx(0.8, abs=0.06)
+    for _ in range(4000):
+        errors = rng.standard_t(3, size=40)
+        low, high = forecast.conformal_quantiles(errors[:39], [0.025, 0.975])
+        held.append(low <= errors[39] <= high)
+    assert np.mean(held) == pytest.approx(0.95, abs=0.012)
+    assert forecast.conformal_quantiles(np.arange(1.0, 40), [0.025, 0.5, 0.975]).tolist() == pytest.approx([1, 20, 39])
     assert forecast.conformal_quantiles([1.0, 2.0], [0.01, 0.99]).tolist() == [1, 2]
 
 

@@ -154,8 +154,9 @@ def pinball(truth: npt.ArrayLike, quantiles: npt.ArrayLike, levels: npt.ArrayLik
 def conformal_quantiles(errors: npt.ArrayLike, levels: npt.ArrayLike) -> Floats:
     """Quantiles of past errors, with a margin for their number.
 
-    Half of the mass beyond the ends belongs to errors larger than any so far: the quantile is taken at
-    ``level + (level - 1/2) / n``, cut at the extremes, as in split conformal prediction (Vovk et al. 2005).
+    Of n past errors and the next one, each is as likely to be the smallest as any other if their order means nothing.
+    So the next one is below the k-th smallest with the probability ``k / (n + 1)``, and the quantile is that of rank
+    ``level (n + 1)``, between two errors in proportion, cut at the extremes (Vovk et al. 2005).
 
     Args:
         errors: finite, ``(n,)``, at least one.
@@ -172,7 +173,7 @@ def conformal_quantiles(errors: npt.ArrayLike, levels: npt.ArrayLike) -> Floats:
         raise ValueError(f"finite errors of shape (n,) were wanted; the shape {past.shape} was given, or NaN")
     if not ((probability > 0) & (probability < 1)).all():
         raise ValueError(f"levels between 0 and 1 were wanted; {levels!r} was given")
-    return np.quantile(past, np.clip(probability + (probability - 0.5) / len(past), 0, 1))
+    return np.quantile(past, probability, method="weibull")
 
 
 def _checked(values: npt.ArrayLike, season: int, horizon: int) -> Floats:
