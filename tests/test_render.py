@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 from docutils import nodes
+from docutils.utils import new_document
 from mariadb_server import MariaDB
 from sqlalchemy import text
 
@@ -377,6 +378,14 @@ def test_a_picture_keeps_its_alternative_text() -> None:
     image = directives.FromChapter._shown(directive, {"image/png": "iVBO\nRw0K\n", "text/plain": "Figure"})
     assert isinstance(image, nodes.image)
     assert (image["uri"], image["alt"]) == ("data:image/png;base64,iVBORw0K", "a dot")
+
+
+def test_a_sign_of_per_cent_stays_with_its_number_in_prose_and_is_left_alone_in_code() -> None:
+    document = new_document("page")
+    measured = nodes.paragraph("", "", nodes.inline("", "95"), nodes.Text(" % of 7 %"), nodes.literal("", "7 % 2"))
+    document += [measured, nodes.literal_block("", "8 % 3"), nodes.math_block("", "a % b")]
+    directives.HeldPercents(document).run()
+    assert document.astext() == "95\N{NO-BREAK SPACE}% of 7\N{NO-BREAK SPACE}%7 % 2\n\n8 % 3\n\na % b"
 
 
 def test_a_diagram_needs_no_module_and_only_its_page_loads_it() -> None:

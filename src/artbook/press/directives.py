@@ -20,6 +20,7 @@ from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinxcontrib.bibtex.plugin import register_plugin
@@ -458,6 +459,19 @@ class RoundBrackets(AuthorYearReferenceStyle):
     bracket_parenthetical: BracketStyle = field(default_factory=lambda: BracketStyle("(", ")"))
 
 
+class HeldPercents(SphinxPostTransform):
+    """No line of prose ends before a sign of per cent."""
+
+    # After the numbers of the runs have been put into the text.
+    default_priority = 990
+
+    def run(self, **_: Any) -> None:
+        """Put a space that does not break before each of them; code and formulas stay as they are."""
+        for text in list(self.document.findall(nodes.Text)):
+            if " %" in text and not isinstance(text.parent, (nodes.literal, nodes.math, nodes.FixedTextElement)):
+                text.parent.replace(text, nodes.Text(text.replace(" %", "\N{NO-BREAK SPACE}%")))
+
+
 def mend_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
     """Mend what Sphinx and its extensions write onto a page, before it is written.
 
@@ -478,7 +492,7 @@ def mend_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, 
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the directives and the style of the citations with Sphinx."""
+    """Register the directives, the transform and the style of the citations with Sphinx."""
     register_plugin("sphinxcontrib.bibtex.style.referencing", "round_brackets", RoundBrackets)
     for name, directive in {
         "measured-run": MeasuredRun,
@@ -491,5 +505,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
         "from-chapter": FromChapter,
     }.items():
         app.add_directive(name, directive)
+    app.add_post_transform(HeldPercents)
     app.connect("html-page-context", mend_page, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
