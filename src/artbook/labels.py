@@ -1,0 +1,67 @@
+"""Names beside the points of a plot, where they cover neither points, nor lines, nor one another.
+
+The chapter ``training-costs`` names with it the recipes of its two charts.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.path import Path
+from matplotlib.text import Annotation, Text
+from matplotlib.transforms import Bbox
+
+# In pixels: between a point and its name, about a drawn point, and about a name.
+_GAPS, _POINT, _MARGIN = (7, 12, 18, 26, 36, 48, 64, 90), 5, 3
+# From a point to the middle of its name, in halves of the name: first to the right and left, then above and below.
+_SIDES = [(x, y) for x in (1, -1) for y in (0, 0.5, -0.5, 1, -1)] + [(x, y) for y in (1, -1) for x in (0.5, 0, -0.5)]
+
+
+def write_names(axes: Axes, places: Mapping[str, tuple[float, float]], size: float = 9) -> list[Annotation]:
+    """Write a name beside each point, at the nearest place in the axes that covers nothing.
+
+    A name that finds no free place stands where it covers least. A thin line leads from each name to its point.
+
+    Args:
+        axes: all points and lines are drawn, and limits and labels are set.
+        places: of each name the point, in data coordinates, within the limits.
+        size: of the letters, in points.
+
+    Returns:
+        The names, in the order of ``places``.
+
+    Raises:
+        ValueError: a point lies outside the axes, or a name does not fit into them.
+    """
+    # The layout is settled by drawing: only then is it known which pixel a point has.
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()
+    drawn = [line.get_transform().transform_path(line.get_path()).interpolated(20) for line in axes.lines]
+    spots = np.concatenate([np.empty((0, 2)), *(np.asarray(path.vertices) for path in drawn)])
+    taken = [Bbox(np.array([spot - _POINT, spot + _POINT])) for spot in spots]
+    leader = {"arrowstyle": "-", "color": "0.6", "shrinkB": 0}
+    names: list[Annotation] = []
+    written: list[Bbox] = []
+    for name, place in places.items():
+        point = axes.transData.transform(place)
+        if not axes.bbox.contains(*point):
+            raise ValueError(f"{name}: a point within the limits of the axes was wanted; {place} was given")
+        names.append(axes.annotate(name, place, (0, 0), textcoords="offset points", arrowprops=leader))
+        names[-1].set(fontsize=size, va="bottom", zorder=1)
+        half = np.array(Text.get_window_extent(names[-1]).size) / 2
+        middles = [point + np.array(side) * (gap + half) for gap in _GAPS for side in _SIDES]
+        tries = [(Bbox(np.array([at - half, at + half])).padded(_MARGIN), Path([point, at])) for at in middles]
+        inside = [each for each in tries if all(axes.bbox.contains(*end) for end in (each[0].min, each[0].max))]
+        if not inside:
+            raise ValueError(f"a name that fits into the axes was wanted; {name!r} was given")
+        covered = [
+            box.count_overlaps(taken) + sum(way.intersects_bbox(other, filled=False) for other in written)
+            for box, way in inside
+        ]
+        box, way = inside[int(np.argmin(covered))]
+        names[-1].set_position((np.array(box.min) + _MARGIN - point) * 72 / figure.dpi)
+        spots = np.asarray(way.interpolated(10).vertices)
+        taken += [box, *(Bbox(np.array([spot, spot])).padded(1) for spot in spots)]
+        written.append(box)
+    return names
