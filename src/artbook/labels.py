@@ -55,13 +55,16 @@ def write_names(axes: Axes, places: Mapping[str, tuple[float, float]], size: flo
         inside = [each for each in tries if all(axes.bbox.contains(*end) for end in (each[0].min, each[0].max))]
         if not inside:
             raise ValueError(f"a name that fits into the axes was wanted; {name!r} was given")
+        # Of what can be covered, a name is the worst.
         covered = [
-            box.count_overlaps(taken) + sum(way.intersects_bbox(other, filled=False) for other in written)
+            box.count_overlaps(taken)
+            + 10 * box.count_overlaps(written)
+            + sum(way.intersects_bbox(other, filled=False) for other in written)
             for box, way in inside
         ]
         box, way = inside[int(np.argmin(covered))]
         names[-1].set_position((np.array(box.min) + _MARGIN - point) * 72 / figure.dpi)
         spots = np.asarray(way.interpolated(10).vertices)
-        taken += [box, *(Bbox(np.array([spot, spot])).padded(1) for spot in spots)]
+        taken += [*(Bbox(np.array([spot, spot])).padded(1) for spot in spots)]
         written.append(box)
     return names
