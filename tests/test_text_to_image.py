@@ -3,11 +3,13 @@
 import keras
 import numpy as np
 import pytest
+from conftest import passes_on_the_other_backend
 from PIL import Image
 
 from artbook.data import openmoji
 from artbook.images import text_to_image as t2i
 from artbook.nn.sentences import LONGEST_TEXT, WIDTH, sentence_vectors, unknown_share
+from artbook.nn.size import count_operations
 
 RNG = np.random.default_rng(0)
 
@@ -170,7 +172,7 @@ def painter():
     images, vectors = pictures(20), captions(20)
     code, scale = t2i.learn_code(images, 19), t2i.learn_caption_scale(vectors)
     tiles = t2i.learn_tiles(images, 8)
-    model = t2i.denoiser(code, tiles, width=64, depth=1, detail=16)
+    model = t2i.denoiser(code, tiles, t2i.Sizes(width=64, depth=1, detail=16, blocks=1))
     training = t2i.Training(steps=150, batch=64, rate=4e-3, shares=(1.0,), between=0.0)
     losses = t2i.train(model, code.encode(images), tiles.choices, scale(vectors)[None], training, seed=0)
     return t2i.TextToImage(code, tiles, scale, model), images, vectors, losses
@@ -282,10 +284,79 @@ def test_a_second_training_goes_on_for_a_share_of_the_steps(painter):
     assert len(losses) == 3 and losses.mean() < np.log(20) / 2
 
 
-def test_a_network_of_no_size_is_refused():
+# The network
+
+
+def network(**sizes):
+    """An untrained network for pictures of four places, and what it is asked."""
+    keras.utils.set_random_seed(0)
     code, tiles = t2i.learn_code(pictures(20), 8), t2i.learn_tiles(pictures(20), 8)
-    with pytest.raises(ValueError, match="width, depth, detail from 1 were wanted; 0, 1, 48 were given"):
-        t2i.denoiser(code, tiles, width=0, depth=1)
+    rng = np.random.default_rng(4)
+    asked = [rng.standard_normal((3, 8), np.float32), rng.random((3, 1), np.float32), captions(3)]
+    return t2i.denoiser(code, tiles, t2i.Sizes(**{"width": 12, "depth": 1, "detail": 8, "blocks": 1} | sizes)), asked
+
+
+@pytest.mark.parametrize("sizes", [{"blocks": 0}, {"blocks": 1}, {"blocks": 3, "heads": 2, "detail": 6, "depth": 2}])
+def test_a_network_of_any_size_scores_each_tile_at_each_place(sizes):
+    model, asked = network(**sizes)
+    scores = keras.ops.convert_to_numpy(model(asked))
+    assert scores.shape == (3, 4, 20) and np.isfinite(scores).all()
+
+
+def heard_by_others(**sizes):
+    """The largest change of the scores at each place when only the first place is told something else."""
+    model, asked = network(**sizes)
+    (to_places,) = (each for each in model.layers if getattr(each, "units", 0) == 4 * 8)
+    before = keras.ops.convert_to_numpy(model(asked))
+    kernel, bias = to_places.get_weights()
+    to_places.set_weights([kernel, bias + np.eye(4 * 8)[:8].sum(axis=0) * np.linspace(-3, 3, 4 * 8)])
+    return np.abs(keras.ops.convert_to_numpy(model(asked)) - before).max(axis=(0, 2))
+
+
+def test_in_a_block_a_place_learns_what_another_one_was_told():
+    alone, together = heard_by_others(blocks=0), heard_by_others(blocks=1)
+    assert alone[0] > 0.1 and (alone[1:] == 0).all()
+    assert together[0] > 0.1 and (together[1:] > 1e-6).all()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"width": 0}, "width: a whole number from 1 was wanted; 0 was given"),
+        ({"depth": -1}, "depth: a whole number from 1 was wanted; -1 was given"),
+        ({"detail": 8.0}, "detail: a whole number from 1 was wanted; 8.0 was given"),
+        ({"blocks": -1}, "blocks: a whole number from 0 was wanted; -1 was given"),
+        ({"blocks": True}, "blocks: a whole number from 0 was wanted; True was given"),
+        ({"heads": 0}, "heads: a whole number from 1 was wanted; 0 was given"),
+        ({"heads": 3}, "detail: a multiple of 3 heads was wanted; 8 was given"),
+    ],
+)
+def test_bad_sizes_are_refused_by_name(sizes, message):
+    with pytest.raises(ValueError, match=message):
+        network(**sizes)
+
+
+@pytest.mark.parametrize("sizes", [{"blocks": 0}, {"blocks": 2, "depth": 3}])
+def test_the_operations_are_those_of_the_graph(sizes):
+    model, asked = network(**sizes)
+    size = t2i.Sizes(**{"width": 12, "depth": 1, "detail": 8, "blocks": 1} | sizes)
+    # The scores are a sum by index, which the count does not see on TensorFlow.
+    scores = keras.Model(model.inputs, model.layers[-1].input)
+    assert 3 * size.operations(8, 4, 20) == count_operations(scores, asked)[0] + 3 * 2 * 4 * 8 * 20
+
+
+@pytest.mark.parametrize("blocks", [0, 2])
+def test_a_network_learns_with_and_without_blocks(blocks):
+    model, _ = network(blocks=blocks, width=32)
+    images, vectors = pictures(20), captions(20)
+    code, tiles, scale = t2i.learn_code(images, 8), t2i.learn_tiles(images, 8), t2i.learn_caption_scale(vectors)
+    training = t2i.Training(steps=60, batch=32, rate=1e-2, shares=(1.0,), between=0.0)
+    losses = t2i.train(model, code.encode(images), tiles.choices, scale(vectors)[None], training, seed=0)
+    assert losses[-10:].mean() < losses[:10].mean() / 2
+
+
+def test_the_other_backend_passes_the_same_tests():
+    passes_on_the_other_backend(__file__, without="captions_of_all_pictures")
 
 
 # Judging

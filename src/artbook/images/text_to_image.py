@@ -23,7 +23,7 @@ from artbook.data.openmoji import OpenMoji
 from artbook.data.store import Arrays, cached_arrays
 from artbook.judge import distances
 from artbook.nn.sentences import WIDTH, sentence_vectors, unknown_share
-from artbook.nn.transformer import compiled
+from artbook.nn.transformer import TransformerBlock, compiled
 
 Floats = npt.NDArray[np.floating]
 Tensor = Any
@@ -35,6 +35,8 @@ _SENTENCE = {"en": "a picture of {}", "zh": "一幅{}的图画"}
 _LARGEST_PICTURE = 50_000_000
 # The number of rows that the compiled programs take at a time.
 _ROWS = 64
+# The frequencies at which the network is told the time.
+_ANGLES = 16
 
 
 # Captions
@@ -294,40 +296,82 @@ def mixed(codes: Tensor, noise: Tensor, time: Tensor) -> Tensor:
     return (1 - time) * noise + time * codes
 
 
-def denoiser(code: PictureCode, tiles: Tiles, width: int, depth: int, detail: int = 48) -> keras.Model:
-    """A residual network that says what the picture is, from its mixture with noise and its caption.
+@dataclass(frozen=True)
+class Sizes:
+    """How large the network is.
 
-    Its answer is a score for each place and tile; their softmax is a probability.
+    Attributes:
+        width: the numbers that stand for the whole picture in the trunk, at least 1.
+        depth: the residual blocks of the trunk, at least 1.
+        detail: the numbers that stand for a place after it, a multiple of ``heads``.
+        blocks: the transformer blocks in which the places look at each other, at least 0.
+        heads: how many attentions a block has, at least 1.
+
+    Raises:
+        ValueError: a number is not whole or out of its range.
+    """
+
+    width: int
+    depth: int
+    detail: int
+    blocks: int
+    heads: int = 4
+
+    def __post_init__(self) -> None:
+        for name, least in (("width", 1), ("depth", 1), ("heads", 1), ("detail", 1), ("blocks", 0)):
+            number = getattr(self, name)
+            if not isinstance(number, int) or isinstance(number, bool) or number < least:
+                raise ValueError(f"{name}: a whole number from {least} was wanted; {number!r} was given")
+        if self.detail % self.heads:
+            raise ValueError(f"detail: a multiple of {self.heads} heads was wanted; {self.detail} was given")
+
+    def operations(self, components: int, places: int, tiles: int) -> int:
+        """Multiplications and additions in the matrix products of one answer to one picture.
+
+        Args:
+            components: of the picture's code.
+            places: of the grid.
+            tiles: among which each place chooses.
+        """
+        trunk = (components + WIDTH + 2 * _ANGLES) * self.width + 2 * self.depth * self.width**2
+        to_places = self.width * places * self.detail
+        block = 12 * places * self.detail**2 + 2 * places**2 * self.detail
+        return 2 * (trunk + to_places + self.blocks * block + places * self.detail * tiles)
+
+
+def denoiser(code: PictureCode, tiles: Tiles, sizes: Sizes) -> keras.Model:
+    """A network that says what the picture is, from its mixture with noise and its caption.
+
+    A trunk of residual blocks looks at the whole picture and says something to each place; in transformer blocks the
+    places then look at each other (as patches do in Peebles and Xie 2023). The answer is a score for each place and
+    tile; their softmax is a probability.
 
     Args:
         code: of the pictures.
         tiles: from which pictures are put together.
-        width: the numbers that stand for a picture inside, at least 1.
-        depth: how many residual blocks, at least 1.
-        detail: the numbers that stand for a place, at least 1.
+        sizes: of the network.
 
     Returns:
         The model, from mixtures ``(n, k)``, times ``(n, 1)`` and captions ``(n, 512)`` to scores
         ``(n, places, tiles)``.
-
-    Raises:
-        ValueError: width, depth or detail is below 1.
     """
-    if min(width, depth, detail) < 1:
-        raise ValueError(f"width, depth, detail from 1 were wanted; {width!r}, {depth!r}, {detail!r} were given")
+    width, detail = sizes.width, sizes.detail
     mixture, time, caption = keras.Input((len(code.deviations),)), keras.Input((1,)), keras.Input((WIDTH,))
     # The mixture's own deviation is divided out, so that what comes in is of one size at all times.
     total = ops.square(time * code.deviations) + ops.square(1 - time)
-    angles = time * np.geomspace(1, 100, 16).astype(np.float32)
+    angles = time * np.geomspace(1, 100, _ANGLES).astype(np.float32)
     asked = layers.Concatenate()([caption, ops.sin(angles), ops.cos(angles)])
     x = layers.Dense(width)(mixture / ops.sqrt(total)) + layers.Dense(width)(asked)
-    for _ in range(depth):
+    for _ in range(sizes.depth):
         hidden = ops.gelu(layers.Dense(width)(_normalised(x)))
         x = x + layers.Dense(width, kernel_initializer="zeros")(hidden)
     count, places = tiles.choices.shape
-    query = layers.Reshape((places, detail))(layers.Dense(places * detail)(_normalised(x)))
+    # A dense layer with weights of its own for each place: the blocks need not be told which place is which.
+    place = layers.Reshape((places, detail))(layers.Dense(places * detail)(_normalised(x)))
+    for _ in range(sizes.blocks):
+        place = TransformerBlock(sizes.heads, 4 * detail, causal=False)(place)
     small = keras.initializers.RandomNormal(stddev=detail**-0.5)
-    scores = layers.EinsumDense("npd,pdt->npt", (places, count), kernel_initializer=small)(query)
+    scores = layers.EinsumDense("npd,pdt->npt", (places, count), kernel_initializer=small)(_normalised(place))
     return keras.Model([mixture, time, caption], scores)
 
 
