@@ -371,13 +371,18 @@ def denoiser(code: PictureCode, tiles: Tiles, sizes: Sizes) -> keras.Model:
     for _ in range(sizes.blocks):
         place = TransformerBlock(sizes.heads, 4 * detail, causal=False)(place)
     small = keras.initializers.RandomNormal(stddev=detail**-0.5)
-    scores = layers.EinsumDense("npd,pdt->npt", (places, count), kernel_initializer=small)(_normalised(place))
+    scores = layers.EinsumDense("npd,pdt->npt", (places, count), kernel_initializer=small)(place)
     return keras.Model([mixture, time, caption], scores)
 
 
 def _normalised(x: Tensor) -> Tensor:
     # A dense layer follows, whose weights and biases scale and shift anyway.
     return layers.LayerNormalization(center=False, scale=False)(x)
+
+
+def _times(rng: np.random.Generator, count: int) -> Floats:
+    """The times ``(count, 1)`` at which the network is taught; most are early, where there is much to decide."""
+    return (1 / (1 + np.exp(0.7 - rng.standard_normal((count, 1))))).astype(np.float32)
 
 
 class _Batches(keras.utils.PyDataset):
@@ -412,7 +417,7 @@ class _Batches(keras.utils.PyDataset):
         caption = caption + way * (self.captions[kind, other] - caption)
         caption = caption + how.blur * rng.standard_normal(caption.shape)
         caption *= rng.random(rows) >= how.dropped
-        time = (1 / (1 + np.exp(0.7 - rng.standard_normal(rows)))).astype(np.float32)
+        time = _times(rng, how.batch)
         codes = self.codes[chosen]
         mixture = mixed(codes, rng.standard_normal(codes.shape, np.float32), time)
         return (mixture, time, caption.astype(np.float32)), self.choices[chosen]
@@ -504,6 +509,43 @@ def train(
     model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[losses])
     # Keras reports the mean over the steps so far.
     return np.diff(losses.sums, prepend=0.0).astype(np.float32)
+
+
+def loss(
+    model: keras.Model,
+    codes: Floats,
+    choices: npt.NDArray[np.int32],
+    captions: Floats,
+    seed: int,
+    repeats: int = 8,
+) -> float:
+    """What ``train`` makes small, of other pictures: the cross-entropy of their tiles.
+
+    Args:
+        model: as ``train`` leaves it.
+        codes: of the pictures, ``(n, k)``.
+        choices: of the same, ``(n, places)``; of pictures that are no collages, the nearest tiles.
+        captions: of the same, ``(kinds, n, 512)``.
+        seed: draws times and noise.
+        repeats: how often each caption is asked, each time with other noise, at least 1.
+
+    Returns:
+        The mean over pictures, captions and places, in nats a tile.
+
+    Raises:
+        ValueError: codes, choices and captions do not fit together, or repeats is below 1.
+    """
+    if captions.shape[1:] != (len(codes), WIDTH) or len(choices) != len(codes) or repeats < 1:
+        raise ValueError(
+            f"captions (kinds, {len(codes)}, {WIDTH}), as many choices and repeats from 1 were wanted for {len(codes)}"
+            f" codes; {captions.shape}, {len(choices)} and {repeats!r} were given"
+        )
+    times = repeats * len(captions)
+    rng, codes = np.random.default_rng(seed), np.tile(codes, (times, 1))
+    time = _times(rng, len(codes))
+    mixture = mixed(codes, rng.standard_normal(codes.shape, np.float32), time)
+    asked = np.tile(captions.reshape(-1, WIDTH), (repeats, 1))
+    return float(model.evaluate([mixture, time, asked], np.tile(choices, (times, 1)), batch_size=_ROWS, verbose=0))
 
 
 # From words to pictures, and back
