@@ -654,7 +654,9 @@ class TextToImage:
             probabilities: of the tiles, ``(n, places, tiles)``; with guidance they may be below 0 and above 1.
         """
         code, side = self.code, self.tiles.side
-        mean = ops.einsum("npt,tpv->npv", probabilities, self.tiles.tiles.astype(np.float32) / 255)
+        # Places first, as the product wants them: else the compiler turns the whole constant over.
+        tiles = self.tiles.tiles.transpose(1, 0, 2).astype(np.float32, "C") / 255
+        mean = ops.einsum("npt,ptv->npv", probabilities, tiles)
         # Components and mean are cut like the pictures, so that the tiles need not be joined.
         components = _cut(code.components.reshape(-1, code.size, code.size, 3), side).reshape(len(code.components), -1)
         middle = _cut(code.mean.reshape(1, code.size, code.size, 3), side)
