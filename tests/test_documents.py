@@ -15,6 +15,7 @@ import typer
 import yaml
 from conftest import ROOT
 from markdown_it import MarkdownIt
+from pybtex.database import Entry, parse_file
 
 from artbook.press import PROFILES, notebooks, setup
 from artbook.press.book import Book
@@ -191,3 +192,17 @@ def test_the_licences_are_what_they_are_called():
 @pytest.mark.parametrize("name", [*DOCUMENTS, "CITATION.cff", "LICENSE", "LICENSE-TEXT"])
 def test_no_document_knows_a_machine(name):
     assert lint.MACHINE.search(text_of(name)) is None
+
+
+def cited_as(work: Entry) -> tuple[str, ...]:
+    """What a page shows of a work: one or two names, or the first of more, and the year."""
+    people = [" ".join(person.last_names) for person in work.persons["author"]]
+    return *(people if len(people) < 3 else [people[0], "et al."]), work.fields["year"]
+
+
+def test_no_two_works_are_cited_alike():
+    works = parse_file(str(ROOT / "book" / "references.bib")).entries
+    shown = {}
+    for key, work in works.items():
+        shown.setdefault(cited_as(work), []).append(key)
+    assert [keys for keys in shown.values() if len(keys) > 1] == []
