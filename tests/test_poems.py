@@ -192,9 +192,10 @@ def small(dictionary):
 def test_a_new_poet_begins_with_the_frequencies(small):
     coding, rows, model = small
     counts = np.bincount(rows[:, 1:].ravel(), minlength=coding.vocabulary) + 0.5
-    frequencies = -np.log(counts / counts.sum())[rows[:20, 1:]]
-    found = training.costs(model, rows[:20])
-    assert found.shape == (20, 20) and abs(found.mean() - frequencies.mean()) < 0.1
+    # Enough rows that the random weights even out: with 20, some seeds are further away than this bound.
+    frequencies = -np.log(counts / counts.sum())[rows[:400, 1:]]
+    found = training.costs(model, rows[:400])
+    assert found.shape == (400, 20) and abs(found.mean() - frequencies.mean()) < 0.05
 
 
 def test_costs_do_not_see_what_comes_later(small):
