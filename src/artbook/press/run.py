@@ -37,10 +37,6 @@ ONE_THREAD = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
 }
 
-# TensorFlow's C++ logs an error where a program takes a second to compile, and on a busy machine many do. What really
-# fails raises.
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
-
 CONNECT_SECONDS = 20
 
 # Run as the kernel's last cell: only the kernel knows what it used.
@@ -143,7 +139,7 @@ def broken_claims(book: Book, jobs: Sequence[Job]) -> list[str]:
 def environment_of(**settings: str) -> dict[str, str]:
     """The environment of a process that has one core and may write bytecode: this one's, with some settings."""
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return inherited | ONE_THREAD | QUIET | settings
+    return inherited | ONE_THREAD | settings
 
 
 def execute(job: Job) -> Outcome:
