@@ -65,6 +65,6 @@ def write_names(axes: Axes, places: Mapping[str, tuple[float, float]], size: flo
         box, way = inside[int(np.argmin(covered))]
         names[-1].set_position((np.array(box.min) + _MARGIN - point) * 72 / figure.dpi)
         spots = np.asarray(way.interpolated(10).vertices)
-        taken += [*(Bbox(np.array([spot, spot])).padded(1) for spot in spots)]
+        taken += [Bbox(np.array([spot, spot])).padded(1) for spot in spots]
         written.append(box)
     return names
