@@ -1,6 +1,7 @@
 """What several tests share: a small book of quick chapters, in a folder of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +22,9 @@ settings.load_profile("no deadline")
 
 # What the tests hang must not come into a catalogue of the reader's.
 os.environ.pop("ARTBOOK_GALLERY", None)
+
+# A shell lets what it starts in the background ignore interrupts, and so would the programs that the tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
