@@ -62,7 +62,7 @@ def test_what_is_heard_frame_by_frame_is_what_is_remembered_of_the_whole():
                     # Who has no weight may stand for any place.
                     votes[tuple(keys)] = votes.get(tuple(keys), 0.0) - weight
                 assert max(map(abs, votes.values())) < 1e-4
-        followed.hear(heard[:, time])
+        followed.hear(heard[:, time], note_lists(heard[:, time], 3))
 
 
 def test_the_seed_is_the_only_chance(alone):

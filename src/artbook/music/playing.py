@@ -87,11 +87,12 @@ class OfOthers:
         self.chords: Numbers = chords.astype(np.float32)
         # All keys of each frame, be they more than there are slots.
         self.keys = note_lists(chords, max(slots, int(chords.sum(axis=1).max())))[self.chord]
-        self.scores = [np.tile(memory.begins.astype(np.float32), (pieces, 1)) for _ in witnesses]
+        self.scores = list(np.tile(memory.begins.astype(np.float32), (len(witnesses), pieces, 1)))
+        self.chosen = [voters(*each) for each in zip(self.scores, witnesses, strict=True)]
         self.by_exponent = sorted(range(len(witnesses)), key=lambda number: witnesses[number].exponent)
         self.alike, self.spare = np.empty((2, pieces, len(memory.frames)), dtype=np.float32)
 
-    def hear(self, frames: Frames) -> None:
+    def hear(self, frames: Frames, _lists: Whole) -> None:
         """Take note of the frames ``(pieces, 88)`` that were just written."""
         np.take(resemblance(frames, self.chords), self.chord, axis=1, out=self.alike, mode="clip")
         power = 1
@@ -102,11 +103,12 @@ class OfOthers:
                 power *= 2
             self.scores[number] = followed(before, self.alike, self.memory.begins, witness.decay, out=self.spare)
             self.spare = before
+            # Now, while the scores are still in the processor's cache.
+            self.chosen[number] = voters(self.scores[number], witness)
 
     def recall(self) -> list[Heard]:
         """Who votes on the next frame of each piece, for each witness."""
-        chosen = [voters(*each) for each in zip(self.scores, self.witnesses, strict=True)]
-        return [self._heard(each) for each in chosen]
+        return [self._heard(each) for each in self.chosen]
 
     def _heard(self, chosen: Voters) -> Heard:
         keys = self.keys.take(chosen.places, axis=0)
@@ -124,11 +126,11 @@ class OfItself:
         self.count = 0
         self.stood = np.zeros(pieces, dtype=np.int64)
 
-    def hear(self, frames: Frames) -> None:
-        """Take note of the frames ``(pieces, 88)`` that were just written."""
+    def hear(self, frames: Frames, lists: Whole) -> None:
+        """Take note of the frames ``(pieces, 88)`` that were just written, and of their lists ``(pieces, slots)``."""
         here: Numbers = frames.astype(np.float32)
         changed = (here != self.written[:, self.count - 1]).any(axis=1) if self.count else True
-        self.written[:, self.count], self.lists[:, self.count] = here, note_lists(frames, self.lists.shape[2])
+        self.written[:, self.count], self.lists[:, self.count] = here, lists
         self.stood = np.where(changed, 1, self.stood + 1)
         self.count += 1
         alike = self.witness.sharpen(resemblance(here[:, np.newaxis], self.written[:, : self.count])[:, 0])
@@ -195,21 +197,23 @@ def write(
         memories.append(OfItself(sizes.copies, pieces, length, sizes.slots))
     hand, rng = _hand(composer.network), np.random.default_rng(seed)
     written = np.zeros((pieces, sizes.window + length, KEYS), dtype=bool)
+    lists = np.full((pieces, sizes.slots), END, dtype=np.int32)
     for place in range(length):
         now = sizes.window + place
         if place < len(given):
             written[:, now] = given[place]
+            lists = note_lists(written[:, now], sizes.slots)
         else:
             window = written[:, place:now][:, ::-1].astype(np.float32)
-            before = note_lists(written[:, now - 1], sizes.slots)
             # In float64 a number next to 1 would be rounded to 1, and no note drawn.
             uniform = rng.random((sizes.slots, pieces), dtype=np.float32)
             heard = [each for memory in memories for each in memory.recall()]
             panel = Panel.of(heard) if heard else None
-            lists = hand(window, np.int32(place), before, panel, uniform, np.float32(temperature))
-            written[:, now] = listed_frames(ops.convert_to_numpy(lists))
+            drawn = hand(window, np.int32(place), lists, panel, uniform, np.float32(temperature))
+            lists = ops.convert_to_numpy(drawn)
+            written[:, now] = listed_frames(lists)
         for memory in memories:
-            memory.hear(written[:, now])
+            memory.hear(written[:, now], lists)
     return written[:, sizes.window :]
 
 

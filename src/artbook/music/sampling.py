@@ -61,7 +61,10 @@ def draw(logits: Tensor, uniform: Tensor, temperature: Tensor = 1.0, top_p: Tens
     kept = logits / ops.cast(temperature, logits.dtype)
     if top_p is not None:
         kept = nucleus(kept, top_p)
-    summed = ops.cumsum(ops.softmax(kept), axis=-1)
-    # Rounding may leave the last sum a little below 1.
-    passed = summed <= ops.cast(uniform, logits.dtype)[..., None] * summed[..., -1:]
-    return ops.cast(ops.sum(ops.cast(passed, "int32"), axis=-1), "int32")
+    shares = ops.softmax(kept)
+    vocabulary = logits.shape[-1]
+    # A product with ones above the diagonal sums faster than a loop. Its sums are rounded each in its own way, and so
+    # those of tokens without a share are left out, and the highest need not be 1.
+    summed = ops.where(shares > 0, ops.matmul(shares, ops.triu(ops.ones((vocabulary, vocabulary), shares.dtype))), 0.0)
+    exceeds = summed > ops.cast(uniform, logits.dtype)[..., None] * ops.max(summed, axis=-1, keepdims=True)
+    return ops.min(ops.where(exceeds, ops.arange(vocabulary, dtype="int32"), vocabulary), axis=-1)
