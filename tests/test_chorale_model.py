@@ -348,6 +348,12 @@ def test_no_plan_and_different_plans_to_steer_are_refused(model):
         compose(model, [plan_of(8), plan_of(12)], steer=True)
 
 
+@pytest.mark.parametrize("places", [np.arange(1, 9), np.array([0, 1, 2, 3, 0, 1, 3, 2]), np.zeros(8, dtype=int)])
+def test_a_plan_that_is_off_the_beat_is_refused(model, places):
+    with pytest.raises(ValueError, match="sixteenth by sixteenth"):
+        compose(model, [plan_of(8), plan_of(8, position=places.astype(np.int16))])
+
+
 # --- training ---
 
 

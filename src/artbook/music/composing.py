@@ -28,7 +28,7 @@ from artbook.music.chorale_tokens import (
 )
 from artbook.music.hymn_tunes import BASE, LONGEST, HymnTunes, states
 from artbook.music.piano_roll import Note, check_notes
-from artbook.music.sampling import counted, draw
+from artbook.music.sampling import draw
 from artbook.nn.transformer import compiled
 
 Tensor = Any
@@ -77,7 +77,7 @@ def compose(
 
     Args:
         model: built.
-        plans: at least one.
+        plans: at least one; each begins on a beat.
         given: for each plan whole tokens (T, 4) that are settled, ``FREE`` where the model chooses: an opening to go
             on from, or a melody. Left out, all are free.
         temperature: divides the logits, above 0.
@@ -95,6 +95,8 @@ def compose(
     """
     if not plans or (steer and any(plan is not plans[0] for plan in plans)):
         raise ValueError("at least one plan was wanted, and the same for all pieces if they are steered")
+    if any(((plan.position - np.arange(plan.length)) % BEAT).any() for plan in plans):
+        raise ValueError("plans that go on from a beat, sixteenth by sixteenth, were wanted")
     if not (0 < temperature < np.inf and 0 < top_p <= 1) or not is_whole(seed, 0, 2**63):
         raise ValueError(
             "a temperature above 0, top_p above 0 and at most 1, and a seed from 0 were wanted;"
@@ -116,7 +118,9 @@ def compose(
     limits = np.stack([_out_of_range(plan) for plan in plans])
     real = [ops.convert_to_tensor(each, dtype="float32") for each in (limits, chance, temperature, top_p)]
     tunes = model.tunes if tunes is None else tunes
-    known = [ops.convert_to_tensor(each.T) for each in (tunes.tokens, tunes.states, tunes.begins)]
+    # What followed is counted by a product: ones where it is the token, nothing where a tune has no frame.
+    followed = np.eye(VOCABULARY, dtype=np.float32)[tunes.tokens] * (tunes.states >= 0)[..., np.newaxis]
+    known = [ops.convert_to_tensor(each.swapaxes(0, 1)) for each in (followed, tunes.states, tunes.begins)]
     tokens, costs = (ops.convert_to_numpy(each) for each in _program(model, steer)(*whole, *real, *known))
     return [
         Composition(plan, tokens[row, : plan.length], costs[row, : plan.length].astype(np.float64))
@@ -273,14 +277,13 @@ def _write(
 ) -> tuple[Tensor, Tensor]:
     """Write frames 0 to ``stop``; arrays have a beat of silence in front, so that the first has a past.
 
-    ``known`` are the tokens, states and beginnings of ``HymnTunes``, a row a place in the beat.
+    ``known`` are what followed, the states and the beginnings of ``HymnTunes``, a row a place in the beat.
     """
     count, length = features.shape[:2]
     plan = model.look_ahead(features)
     frames = ops.arange(length + BEAT)
     # Before the first frame, the first frames of the tunes vote.
-    opening = ops.reshape(known[0], (1, -1)), ops.reshape(ops.cast(known[2], "float32"), (1, -1))
-    first = counted(opening[0], opening[1], VOCABULARY)
+    first = ops.sum(ops.where(known[2][..., None], known[0], 0.0), axis=(0, 1))
 
     def body(now: Tensor, tokens: Tensor, sounds: Tensor, costs: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         state, age, run, heard, weight = rest
@@ -293,10 +296,10 @@ def _write(
         before = last[0][:, -1]
         shared = model.from_trunk(state) + model.from_frame(model.read_frame(ahead, before, age))
         run, hints = _hints(tokens, sounds, run, now + BEAT, frames)
-        past_place, place = (ops.take(features[..., 0], each, axis=1) for each in (ops.maximum(now - 1, 0), now))
-        heard = _hear(heard, last[1][:, -1, 0], states(last[1][:, -1, 0], before[:, 0], past_place), past_place, known)
-        heard = _next_place(heard, place, known)
-        votes = _votes(heard, place, now, known, first)
+        heard = _hear(heard, last[1][:, -1, 0], before[:, 0], (now - 1) % BEAT, known)
+        heard = _next_place(heard, now % BEAT, known)
+        votes = ops.where(now > 0, ops.matmul(heard, ops.take(known[0], now % BEAT, axis=0)), first)
+        votes = votes / ops.sum(votes, axis=-1, keepdims=True)
         written = [ops.zeros((count,), "int32")] * len(VOICES)
         cost = [ops.zeros((count,))] * len(VOICES)
         asked, goal = ops.take(wanted, now, axis=1), ops.take(features[..., GOAL], now, axis=1)
@@ -331,7 +334,7 @@ def _write(
         ops.zeros((count, model.memory)),
         ops.zeros((count, len(VOICES)), "int32"),
         ops.zeros(shape[:2], "int32"),
-        ops.zeros((count, known[0].shape[1]), "int32"),
+        ops.ones((count, known[0].shape[1])),
         ops.zeros((count,)),
     )
     done = ops.while_loop(lambda now, *_: now < stop, body, start)
@@ -354,24 +357,17 @@ def _hints(tokens: Tensor, sounds: Tensor, run: Tensor, now: Tensor, frames: Ten
     return run, ops.concatenate([ops.where(level > 0, following, 0), level], axis=-1)
 
 
-def _hear(run: Tensor, token: Tensor, state: Tensor, place: Tensor, known: Sequence[Tensor]) -> Tensor:
-    """The lengths of the matches with the tunes that are known (count, N), after one more frame of the soprano."""
-    longer = ops.minimum(run + ops.cast(token > SILENCE, "int32")[:, None], LONGEST)
-    return ops.where(ops.take(known[1], place, axis=0) == state[:, None], longer, 0)
+def _hear(votes: Tensor, token: Tensor, sound: Tensor, place: Tensor, known: Sequence[Tensor]) -> Tensor:
+    """How many votes the places of the tunes have (count, N), 1 or more, after one more frame of the soprano."""
+    longer = ops.minimum(votes * ops.where(token > SILENCE, BASE, 1.0)[:, None], BASE**LONGEST)
+    same = ops.take(known[1], place, axis=0) == states(token, sound, place)[:, None]
+    return ops.where(same, longer, 1.0)
 
 
-def _next_place(run: Tensor, place: Tensor, known: Sequence[Tensor]) -> Tensor:
+def _next_place(votes: Tensor, place: Tensor, known: Sequence[Tensor]) -> Tensor:
     """The same for the frames that follow; those on the beat stand in the next row of the tunes."""
-    following = ops.pad(run[:, :-1], ((0, 0), (1, 0)))
-    return ops.where(ops.take(known[2], place, axis=0), 0, ops.where(place[:, None] == 0, following, run))
-
-
-def _votes(run: Tensor, place: Tensor, now: Tensor, known: Sequence[Tensor], first: Tensor) -> Tensor:
-    """As ``HymnTunes.votes``, for one frame, (count, ``VOCABULARY``)."""
-    tokens, states = (ops.take(each, place, axis=0) for each in known[:2])
-    worth = ops.where(states >= 0, ops.power(BASE, ops.cast(run, "float32")), 0.0)
-    votes = ops.where(now > 0, counted(tokens, worth, VOCABULARY), first)
-    return votes / ops.sum(votes, axis=-1, keepdims=True)
+    following = ops.pad(votes[:, :-1], ((0, 0), (1, 0)), constant_values=1.0)
+    return ops.where(ops.take(known[2], place, axis=0), 1.0, ops.where(place == 0, following, votes))
 
 
 def _survivors(weight: Tensor, luck: Tensor, due: Tensor) -> tuple[Tensor, Tensor]:
