@@ -31,11 +31,13 @@ Rolls = list[npt.NDArray[np.bool_]]
 _SECONDS_A_COMPARISON = 1e-7
 _SHARE_OF_COMPARING = 0.3
 _FEWEST_MEMORIES = 500
-# In a shorter training, in seconds, nothing can be learned by heart: it needs less dropout and larger, more frequent
-# steps. Tried at 20 and 60 seconds on the validation chorales.
-_UNHURRIED = 150
-# In a training of so long or longer; the chapter's is shorter.
+# In fewer passes over the training frames little can be learned by heart: they need less dropout and larger, more
+# frequent steps. Tried with 4 to 170 passes on the validation chorales.
+_UNHURRIED = 40
+# In so many passes or more; the chapter makes fewer.
 _DROPOUT, _INPUT_DROPOUT = 0.5, 0.3
+# To train on a frame takes about so many times as long as a row of a product with as many weights as a layer has.
+_ROWS_A_FRAME = 80
 
 
 def to_rolls(dataset: object) -> dict[str, Rolls]:
@@ -111,14 +113,28 @@ def fit(rolls: Mapping[str, Rolls], cpu_seconds: float, seed: int) -> Composer:
     # A single piece has no other to remember, so training would not learn what its memory is worth.
     if len(kept) > 1 and sum(len(training[number]) for number in kept) >= _FEWEST_MEMORIES:
         memory = Memory.of([training[number] for number in kept], kept)
-    haste = max(1.0, _UNHURRIED / cpu_seconds)
-    usual = Sizes(slots) if memory else Sizes(slots, memories=())
-    sizes = replace(usual, dropout=_DROPOUT / haste, input_dropout=_INPUT_DROPOUT / haste)
+    sizes = Sizes(slots) if memory else Sizes(slots, memories=())
     features = read(training, sizes, memory, range(len(training)))
+    passes = (1 - progress(0)) * cpu_seconds / (_ROWS_A_FRAME * _row_seconds(sizes.width)) / frames
+    haste = max(1.0, (_UNHURRIED / max(passes, 1.0)) ** 0.5)
+    sizes = replace(sizes, dropout=_DROPOUT / haste, input_dropout=_INPUT_DROPOUT / haste)
     network = build(sizes, seed)
     size, rate = 128 if haste > 1 else 256, 2e-3 * haste**0.5
     train(network, features, np.ones(frames, dtype=np.float32), progress, seed, size, rate)
     return Composer(network, memory, frames)
+
+
+def _row_seconds(width: int) -> float:
+    """How long this machine takes for a row of a product of ``width`` by ``width`` numbers, in CPU-seconds."""
+    square = np.ones((width, width), dtype=np.float32)
+    rounds, products = [], 20
+    # The first rounds are slower, since libraries start their threads.
+    for _ in range(10):
+        start = time.process_time()
+        for _ in range(products):
+            square @ square
+        rounds.append((time.process_time() - start) / (products * width))
+    return min(rounds)
 
 
 def report(composer: Composer, rolls: Mapping[str, Rolls]) -> dict[str, Any]:
