@@ -53,6 +53,15 @@ def test_a_name_alone_stands_close_to_its_point(axes):
     assert 0 < box.x0 - point[0] < 20 and box.y0 < point[1] < box.y1
 
 
+def test_a_name_does_not_stand_beside_another_point(axes):
+    places = {"the left one": (0.5, 0.5), "the right one": (0.62, 0.5)}
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    left, right = write_names(axes, places)
+    axes.figure.draw_without_rendering()
+    points = axes.transData.transform([*places.values()])
+    assert Text.get_window_extent(left).x1 < points[0][0] and Text.get_window_extent(right).x0 > points[1][0]
+
+
 def test_bad_input_is_refused(axes):
     axes.set(xlim=(0, 1), ylim=(0, 1))
     with pytest.raises(ValueError, match=r"within the limits of the axes was wanted; \(2, 0\.5\)"):

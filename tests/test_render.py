@@ -384,8 +384,21 @@ def test_a_sign_of_per_cent_stays_with_its_number_in_prose_and_is_left_alone_in_
     document = new_document("page")
     measured = nodes.paragraph("", "", nodes.inline("", "95"), nodes.Text(" % of 7 %"), nodes.literal("", "7 % 2"))
     document += [measured, nodes.literal_block("", "8 % 3"), nodes.math_block("", "a % b")]
-    directives.HeldPercents(document).run()
+    directives.SetNumbers(document).run()
     assert document.astext() == "95\N{NO-BREAK SPACE}% of 7\N{NO-BREAK SPACE}%7 % 2\n\n8 % 3\n\na % b"
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        ("2.665e-07 of the loss (claimed: ≤ 1e-05)", "2.665·10⁻⁷ of the loss (claimed: ≤\N{NO-BREAK SPACE}10⁻⁵)"),
+        ("1.5e+10", "1.5·10¹⁰"),
+        ("-0.144 (-1 to 2), not 3-5, x-1 or 2026-11-30", "−0.144 (−1 to 2), not 3-5, x-1 or 2026-11-30"),
+        ("the hash 05e1234567, 8e14, a1e-05", "the hash 05e1234567, 8e14, a1e-05"),
+    ],
+)
+def test_powers_of_ten_and_minus_signs_are_set(written: str, wanted: str) -> None:
+    assert directives.set_numbers(written) == wanted
 
 
 def test_a_diagram_needs_no_module_and_only_its_page_loads_it() -> None:

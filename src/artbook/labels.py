@@ -18,9 +18,9 @@ _SIDES = [(x, y) for x in (1, -1) for y in (0, 0.5, -0.5, 1, -1)] + [(x, y) for 
 
 
 def write_names(axes: Axes, places: Mapping[str, tuple[float, float]], size: float = 9) -> list[Annotation]:
-    """Write a name beside each point, at the nearest place in the axes that covers nothing.
+    """Write a name beside each point, at the nearest place that covers nothing and is nearer to no other point.
 
-    A name that finds no free place stands where it covers least. A thin line leads from each name to its point.
+    A name that finds no such place stands where it misleads least. A thin line leads from each name to its point.
 
     Args:
         axes: all points and lines are drawn, and limits and labels are set.
@@ -41,10 +41,10 @@ def write_names(axes: Axes, places: Mapping[str, tuple[float, float]], size: flo
     spots = np.concatenate([np.empty((0, 2)), *(np.asarray(path.vertices) for path in drawn)])
     taken = [Bbox(np.array([spot - _POINT, spot + _POINT])) for spot in spots]
     leader = {"arrowstyle": "-", "color": "0.6", "shrinkB": 0}
+    points = axes.transData.transform([*places.values()])
     names: list[Annotation] = []
     written: list[Bbox] = []
-    for name, place in places.items():
-        point = axes.transData.transform(place)
+    for (name, place), point in zip(places.items(), points, strict=True):
         if not axes.bbox.contains(*point):
             raise ValueError(f"{name}: a point within the limits of the axes was wanted; {place} was given")
         names.append(axes.annotate(name, place, (0, 0), textcoords="offset points", arrowprops=leader))
@@ -55,16 +55,25 @@ def write_names(axes: Axes, places: Mapping[str, tuple[float, float]], size: flo
         inside = [each for each in tries if all(axes.bbox.contains(*end) for end in (each[0].min, each[0].max))]
         if not inside:
             raise ValueError(f"a name that fits into the axes was wanted; {name!r} was given")
-        # Of what can be covered, a name is the worst.
-        covered = [
+        others = points[(points != point).any(axis=1)]
+        dots = [Bbox(np.array([spot - _POINT, spot + _POINT])) for spot in others]
+        # The worst are names that cover one another, then a line that leads through one, then to seem another point's.
+        misled = [
             box.count_overlaps(taken)
-            + 10 * box.count_overlaps(written)
-            + sum(way.intersects_bbox(other, filled=False) for other in written)
+            + 100 * box.count_overlaps(written)
+            + 10 * sum(way.intersects_bbox(other, filled=False) for other in written)
+            + 5 * sum(way.intersects_bbox(dot, filled=False) for dot in dots)
+            + 5 * bool((_distance(box, others) <= _distance(box, point[np.newaxis])).any())
             for box, way in inside
         ]
-        box, way = inside[int(np.argmin(covered))]
+        box, way = inside[int(np.argmin(misled))]
         names[-1].set_position((np.array(box.min) + _MARGIN - point) * 72 / figure.dpi)
         spots = np.asarray(way.interpolated(10).vertices)
         taken += [Bbox(np.array([spot, spot])).padded(1) for spot in spots]
         written.append(box)
     return names
+
+
+def _distance(box: Bbox, points: np.ndarray) -> np.ndarray:
+    """How far points ``(n, 2)`` lie from a box, in pixels, ``(n,)``."""
+    return np.linalg.norm(np.maximum(np.maximum(box.min - points, points - box.max), 0), axis=1)

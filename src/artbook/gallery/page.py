@@ -32,7 +32,7 @@ def figure(entry: Entry, folder: str, chapter: str) -> str:
     if work.weights:
         rows.append(("Weights (SHA\N{NON-BREAKING HYPHEN}256)", f"<code>{work.weights}</code>"))
     rows += [
-        ("Learnt from", html.escape(f"{source.name} {source.version}, {source.authors}; {source.licence}"))
+        ("Made from", html.escape(f"{source.name} {source.version}, {source.authors}; {source.licence}"))
         for source in entry.sources
     ]
     made = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows)

@@ -5,6 +5,7 @@ directive reads only files of the source folder and notes them as what its page 
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -459,17 +460,36 @@ class RoundBrackets(AuthorYearReferenceStyle):
     bracket_parenthetical: BracketStyle = field(default_factory=lambda: BracketStyle("(", ")"))
 
 
-class HeldPercents(SphinxPostTransform):
-    """No line of prose ends before a sign of per cent."""
+def set_numbers(text: str) -> str:
+    """Numbers as a printer sets them: signs of per cent and bounds that stay with them, powers of ten, minus signs.
+
+    Args:
+        text: of prose, with numbers as Python writes them, for example ``-2.5e-07`` or ``95 %``.
+    """
+    text = re.sub(r" (?=%)|(?<=[≤≥]) ", "\N{NO-BREAK SPACE}", text)
+    text = re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]\d+)\b", _power, text)
+    return re.sub(r"(?<![^\s(\[])-(?=\d)", "\N{MINUS SIGN}", text)
+
+
+def _power(number: re.Match[str]) -> str:
+    mantissa, exponent = number.groups()
+    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"10{raised}" if mantissa == "1" else f"{mantissa}·10{raised}"
+
+
+class SetNumbers(SphinxPostTransform):
+    """The numbers of the prose are set as ``set_numbers`` does it."""
 
     # After the numbers of the runs have been put into the text.
     default_priority = 990
 
     def run(self, **_: Any) -> None:
-        """Put a space that does not break before each of them; code and formulas stay as they are."""
+        """Set them; code and formulas stay as they are."""
         for text in list(self.document.findall(nodes.Text)):
-            if " %" in text and not isinstance(text.parent, (nodes.literal, nodes.math, nodes.FixedTextElement)):
-                text.parent.replace(text, nodes.Text(text.replace(" %", "\N{NO-BREAK SPACE}%")))
+            if isinstance(text.parent, (nodes.literal, nodes.math, nodes.FixedTextElement)):
+                continue
+            if (changed := set_numbers(text)) != text:
+                text.parent.replace(text, nodes.Text(changed))
 
 
 def mend_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
@@ -505,6 +525,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
         "from-chapter": FromChapter,
     }.items():
         app.add_directive(name, directive)
-    app.add_post_transform(HeldPercents)
+    app.add_post_transform(SetNumbers)
     app.connect("html-page-context", mend_page, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
