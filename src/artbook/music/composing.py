@@ -287,18 +287,19 @@ def _write(
 
     def body(now: Tensor, tokens: Tensor, sounds: Tensor, costs: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         state, age, run, heard, weight = rest
+        place = now % BEAT
         ahead = ops.take(plan, now, axis=1)
         # On the beat the trunk reads the beat before.
         last = [ops.slice(each, (0, now, 0), (count, BEAT, len(VOICES))) for each in (sounds, tokens)]
         past = model.read_beats(*last) * ops.cast(now > 0, plan.dtype)
         read, _ = model.trunk.cell(model.trunk_input(past, ahead), [state])
-        state = ops.where(now % BEAT == 0, read, state)
+        state = ops.where(place == 0, read, state)
         before = last[0][:, -1]
         shared = model.from_trunk(state) + model.from_frame(model.read_frame(ahead, before, age))
         run, hints = _hints(tokens, sounds, run, now + BEAT, frames)
         heard = _hear(heard, last[1][:, -1, 0], before[:, 0], (now - 1) % BEAT, known)
-        heard = _next_place(heard, now % BEAT, known)
-        votes = ops.where(now > 0, ops.matmul(heard, ops.take(known[0], now % BEAT, axis=0)), first)
+        heard = _next_place(heard, place, known)
+        votes = ops.where(now > 0, ops.matmul(heard, ops.take(known[0], place, axis=0)), first)
         votes = votes / ops.sum(votes, axis=-1, keepdims=True)
         written = [ops.zeros((count,), "int32")] * len(VOICES)
         cost = [ops.zeros((count,))] * len(VOICES)
@@ -319,7 +320,7 @@ def _write(
         age = ops.where(frame != HOLD, 1, ops.minimum(age + 1, OLDEST))
         kept = (tokens, sounds, costs, state, age, run, heard)
         if steer:
-            chosen, weight = _survivors(weight, ops.take(chance, now, axis=0)[0, -1], now % BEAT == BEAT - 1)
+            chosen, weight = _survivors(weight, ops.take(chance, now, axis=0)[0, -1], place == BEAT - 1)
             kept = tuple(ops.take(each, chosen, axis=0) for each in kept)
         return (now + 1, *kept, weight)
 
