@@ -192,6 +192,13 @@ def test_a_run_that_cannot_vouch_is_refused(change, why):
         notebooks.keep_checked_outputs(source, executed)
 
 
+def test_a_page_shows_whole_what_was_printed_in_pieces():
+    source, executed = source_and_run()
+    executed.cells[4].outputs = [text("25"), text(" triples\n")]
+    page = notebooks.with_outputs(source, notebooks.without_traces(executed))
+    assert [each.text for each in page.cells[3].outputs] == ["25 triples\n"]
+
+
 def test_an_executed_notebook_without_traces_has_its_outputs_and_nothing_of_papermill():
     source, executed = source_and_run()
     executed.cells.insert(0, new_markdown_cell("An Exception", metadata={"tags": ["papermill-error-cell-tag"]}))

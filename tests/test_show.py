@@ -257,6 +257,15 @@ def test_a_pickup_and_a_fermata():
     assert [note.get("fermata") for note in root.iter(f"{MEI}note")].count("above") == 1
 
 
+def test_the_bars_of_an_excerpt_are_counted_from_the_beginning_of_the_piece():
+    whole = excerpt("bwv269", 52)
+    for start, numbers in ((16, ["2", "3", "4"]), (20, ["2", "3", "4"])):
+        part = {name: each[start:] if np.ndim(each) else each for name, each in whole.items()}
+        before = np.count_nonzero(whole["position"][:start] == 0)
+        root = ElementTree.fromstring(to_mei(**part, bars_before=before))
+        assert [bar.get("n") for bar in root.iter(f"{MEI}measure")] == numbers
+
+
 def test_staves_and_clefs():
     def staves(pitches):
         root = ElementTree.fromstring(to_mei(np.array(pitches)))
@@ -361,6 +370,15 @@ def test_voices_are_drawn_with_their_notes():
     first = bars[0].patches[0]
     assert (first.get_x(), first.get_y() + first.get_height() / 2) == (0, 67)
     assert not show.voice_roll(MOTIF).legends
+
+
+def test_where_two_voices_sing_one_note_both_are_seen():
+    upper, lower = show.voice_roll([[64, 60], [60, 60], [60, 55]]).axes[0].containers
+    assert [bar.get_height() for bar in upper] == pytest.approx([0.9, 0.9])
+    assert [bar.get_height() for bar in lower] == pytest.approx([0.35, 0.9])
+
+
+def test_silence_has_a_roll():
     assert show.voice_roll(np.full((4, 1), -1)).axes[0].get_ylim() == (58.5, 61.5)
 
 

@@ -20,7 +20,7 @@ _SIDES = [(x, y) for x in (1, -1) for y in (0, 0.5, -0.5, 1, -1)] + [(x, y) for 
 def write_names(axes: Axes, places: Mapping[str, tuple[float, float]], size: float = 9) -> list[Annotation]:
     """Write a name beside each point, at the nearest place that covers nothing and is nearer to no other point.
 
-    A name that finds no such place stands where it misleads least. A thin line leads from each name to its point.
+    A name that finds no such place stands where it misleads least. A dotted line leads from each name to its point.
 
     Args:
         axes: all points and lines are drawn, and limits and labels are set.
@@ -40,7 +40,7 @@ def write_names(axes: Axes, places: Mapping[str, tuple[float, float]], size: flo
     drawn = [line.get_transform().transform_path(line.get_path()).interpolated(20) for line in axes.lines]
     spots = np.concatenate([np.empty((0, 2)), *(np.asarray(path.vertices) for path in drawn)])
     taken = [Bbox(np.array([spot - _POINT, spot + _POINT])) for spot in spots]
-    leader = {"arrowstyle": "-", "color": "0.6", "shrinkB": 0}
+    leader = {"arrowstyle": "-", "color": "0.6", "shrinkB": 0, "linestyle": ":"}
     points = axes.transData.transform([*places.values()])
     names: list[Annotation] = []
     written: list[Bbox] = []

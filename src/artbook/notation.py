@@ -82,6 +82,7 @@ def to_mei(
     beats_per_bar: float = 4,
     fifths: int = 0,
     chords: Mapping[int, str] | None = None,
+    bars_before: int = 0,
 ) -> str:
     """Write voices as a score: one voice on one staff, more on two, the upper half above.
 
@@ -94,6 +95,7 @@ def to_mei(
         beats_per_bar: quarter notes in a bar, whole, 1 to 12.
         fifths: the key signature, -7 to 7: sharps above zero, flats below.
         chords: chord symbols to stand below the staves, by their step.
+        bars_before: bars of the piece that begin before the first step, a pickup not counted.
 
     Returns:
         The MEI document.
@@ -133,7 +135,9 @@ def to_mei(
         _mark_accidentals(staff, edges, fifths)
     origins = [edge - int(place[bar]) * unit for edge, bar in zip(edges, bars[:-1], strict=False)]
     symbols = {step * unit: symbol for step, symbol in (chords or {}).items()}
-    measures = [_measure(staves, number, edges, origins, symbols) for number in range(len(bars) - 1)]
+    # A bar that has begun before the first step, and a pickup, have the number of the bar before.
+    first = bars_before + (0 if edges[0] > origins[0] else 1)
+    measures = [_measure(staves, number, first, edges, origins, symbols) for number in range(len(bars) - 1)]
     return _document(staves, measures, int(beats_per_bar), fifths)
 
 
@@ -196,6 +200,7 @@ def _mark_accidentals(staff: Sequence[Sequence[_Sign]], edges: Sequence[int], fi
 def _measure(
     staves: Sequence[Sequence[Sequence[_Sign]]],
     number: int,
+    first: int,
     edges: Sequence[int],
     origins: Sequence[int],
     symbols: Mapping[int, str],
@@ -214,7 +219,6 @@ def _measure(
             beat = 1 + (place - begin) / 4
             parts.append(f'<harm staff="{len(staves)}" tstamp="{beat:g}" place="below">{escape(symbol)}</harm>')
     short = ' metcon="false"' if begin > origins[number] else ""
-    first = 0 if edges[0] > origins[0] else 1
     return f'<measure n="{number + first}"{short}>{"".join(parts)}</measure>'
 
 

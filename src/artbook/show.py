@@ -432,6 +432,7 @@ def score(
     beats_per_bar: float = 4,
     fifths: int = 0,
     chords: Mapping[int, str] | None = None,
+    bars_before: int = 0,
 ) -> Score:
     """Engrave voices on a grid as a score: one voice on one staff, more on two.
 
@@ -445,6 +446,7 @@ def score(
         beats_per_bar: quarter notes in a bar, whole, 1 to 12.
         fifths: the key signature, -7 to 7: sharps above zero, flats below.
         chords: chord symbols to stand below the staves, by their step.
+        bars_before: bars of the piece that begin before the first step, a pickup not counted.
 
     Returns:
         The score, about as wide as a column of text.
@@ -463,6 +465,7 @@ def score(
         beats_per_bar=beats_per_bar,
         fifths=fifths,
         chords=chords,
+        bars_before=bars_before,
     )
     verovio.enableLog(verovio.LOG_ERROR)
     engraver = verovio.toolkit()
@@ -476,6 +479,8 @@ def score(
             "pageHeight": 60_000,
             "pageWidth": 1280,
             "scale": 50,
+            # Chord symbols need room of their own: it is not made for them.
+            "spacingLinear": 0.4 if chords else 0.25,
             "svgViewBox": True,
             # The same score is always the same file, and two scores in a page share no identifier.
             "xmlIdSeed": int(hashlib.sha256(mei.encode()).hexdigest()[:7], 16),
@@ -537,6 +542,8 @@ def piano_roll(roll: npt.ArrayLike, steps_per_quarter: int = 1) -> Figure:
 def voice_roll(pitches: npt.ArrayLike, onsets: npt.ArrayLike | None = None, steps_per_quarter: int = 4) -> Figure:
     """Draw voices as a piano roll: each note a bar in the colour of its voice, with a gap where a note begins anew.
 
+    Where two voices sing the same note, the bar of the lower one is thinner and lies on that of the upper one.
+
     Args:
         pitches: MIDI numbers, whole, ``(T, V)``, 1 to 4 voices, the top voice first; a negative number is a rest.
         onsets: where a note begins, bool ``(T, V)``; left out, a note begins where the pitch changes.
@@ -557,19 +564,23 @@ def voice_roll(pitches: npt.ArrayLike, onsets: npt.ArrayLike | None = None, step
     axes.set_axisbelow(True)
     names = ("soprano", "alto", "tenor", "bass") if len(runs) == 4 else [f"voice {n + 1}" for n in range(len(runs))]
     heard = [pitch for notes in runs for _, _, pitch in notes if pitch >= 0]
+    above: list[tuple[int, int, int]] = []
     for notes, name, colour in zip(runs, names, COLOURS.values(), strict=False):
-        spans = [
-            (begin / steps_per_quarter, pitch, (end - begin) / steps_per_quarter - 0.06)
-            for begin, end, pitch in notes
-            if pitch >= 0
-        ]
-        starts, places, widths = zip(*spans, strict=True) if spans else ((), (), ())
-        axes.barh(places, widths, left=starts, height=0.9, color=colour, label=name)
+        sung = [run for run in notes if run[2] >= 0]
+        heights = [0.35 if any(_same_note(run, other) for other in above) else 0.9 for run in sung]
+        begins, ends, places = np.array(sung, dtype=float).reshape(-1, 3).T
+        widths = (ends - begins) / steps_per_quarter - 0.06
+        axes.barh(places, widths, left=begins / steps_per_quarter, height=heights, color=colour, label=name)
+        above += sung
     axes.set_xlim(0, shape[0] / steps_per_quarter)
     _name_keys(axes, min(heard, default=60), max(heard, default=60))
     if len(runs) > 1:
         figure.legend(loc="outside upper center", ncols=len(runs))
     return figure
+
+
+def _same_note(run: tuple[int, int, int], other: tuple[int, int, int]) -> bool:
+    return run[2] == other[2] and run[0] < other[1] and other[0] < run[1]
 
 
 def _name_keys(axes: Axes, lowest: int, highest: int) -> None:

@@ -38,7 +38,7 @@ def figure(entry: Entry, folder: str, chapter: str) -> str:
     made = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows)
     return (
         f'<figure class="work" id="work-{work.name}">{_shown(work, folder + work.file)}'
-        f"<figcaption><em>{html.escape(work.title)}</em>, from {chapter}</figcaption>"
+        f"<figcaption><em>{html.escape(work.title)}</em>, from the chapter {chapter}</figcaption>"
         f'<p><a download href="{folder}{work.file}">Download {work.file} ({_size(len(work.content))})</a></p>'
         f"<details><summary>How it was made</summary><dl>{made}</dl></details></figure>"
     )

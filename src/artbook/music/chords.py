@@ -20,7 +20,7 @@ QUALITIES = {
     "7": (0, 4, 7, 10),
     "m7": (0, 3, 7, 10),
     "maj7": (0, 4, 7, 11),
-    "m7♭5": (0, 3, 6, 10),
+    "ø7": (0, 3, 6, 10),
     "dim7": (0, 3, 6, 9),
     "aug": (0, 4, 8),
 }
@@ -153,7 +153,7 @@ def _cadence(voices: npt.NDArray[np.integer], tonic: int) -> str:
     if last is None or before is None or last.quality not in ("", "m"):
         return "other"
     step, home = (before.root - last.root) % 12, (last.root - tonic) % 12
-    leads = (step == 7 and before.quality in _DOMINANTS) or (step == 11 and before.quality.startswith(("dim", "m7♭5")))
+    leads = (step == 7 and before.quality in _DOMINANTS) or (step == 11 and before.quality.startswith(("dim", "ø7")))
     if leads:
         return "authentic" if home == 0 else "authentic elsewhere"
     if home == 7 and last.quality == "":

@@ -4,6 +4,7 @@ The staged source (see ``render``) has beside each executed notebook the record 
 directive reads only files of the source folder and notes them as what its page depends on.
 """
 
+import html
 import json
 import re
 from collections import Counter
@@ -358,7 +359,7 @@ class Gallery(_Made):
         sections = []
         for chapter, entries in groupby(self._entries(), lambda entry: entry.chapter):
             title = title_of(self.notebook_of(chapter))
-            sections += [f"## {title}", f"From {{doc}}`/{chapter}`.", self._wall(entries)]
+            sections += [f"## {title}", self._wall(entries)]
         return "\n\n".join(sections) or NO_WORKS
 
     def _wall(self, entries: Iterable[Entry]) -> str:
@@ -367,7 +368,8 @@ class Gallery(_Made):
 
     def _link(self, chapter: str) -> str:
         address = self.env.app.builder.get_relative_uri(self.env.docname, chapter)
-        return f'<a class="reference internal" href="{address}">{_spoken(chapter)}</a>'
+        title = title_of(self.notebook_of(chapter))
+        return f'<a class="reference internal" href="{address}">{html.escape(title)}</a>'
 
     def _entries(self) -> Iterator[Entry]:
         for facts in json.loads(self.staged(EXHIBITION) or "[]"):

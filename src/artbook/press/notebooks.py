@@ -130,13 +130,15 @@ def without_traces(executed: NotebookNode) -> NotebookNode:
         executed: as papermill wrote it.
 
     Returns:
-        The notebook with the cells of its source, their outputs and counts.
+        The notebook with the cells of its source, their outputs and counts; pieces of a stream are joined.
     """
     clean = deepcopy(executed)
     clean.cells = _own_cells(clean)
     clean.metadata = nbformat.from_dict(_KERNEL)
     for cell in clean.cells:
         cell.metadata = _authored(cell)
+        if cell.cell_type == "code":
+            cell.outputs = with_whole_streams(cell.outputs)
     return clean
 
 
@@ -154,14 +156,14 @@ def keep_checked_outputs(source: NotebookNode, executed: NotebookNode) -> Notebo
     Raises:
         ValueError: a checked cell has changed since the run, was not run, failed or printed nothing.
     """
-    runs = {cell.id: cell for cell in executed.cells}
+    runs = {cell.id: cell for cell in without_traces(executed).cells}
     stored = without_traces(source)
     for number, cell in enumerate(stored.cells, 1):
         if cell.cell_type != "code":
             continue
         if is_checked(cell):
             run = _finished(number, cell, runs.get(cell.id))
-            cell.outputs, cell.execution_count = with_whole_streams(run.outputs), run.execution_count
+            cell.outputs, cell.execution_count = run.outputs, run.execution_count
         else:
             cell.outputs, cell.execution_count = [], None
     return stored
