@@ -393,12 +393,29 @@ def test_a_sign_of_per_cent_stays_with_its_number_in_prose_and_is_left_alone_in_
     [
         ("2.665e-07 of the loss (claimed: ≤ 1e-05)", "2.665·10⁻⁷ of the loss (claimed: ≤\N{NO-BREAK SPACE}10⁻⁵)"),
         ("1.5e+10", "1.5·10¹⁰"),
+        (
+            "5% or 5 %, not %20 or 3%2F",
+            "5\N{NO-BREAK SPACE}% or 5\N{NO-BREAK SPACE}%, not\N{NO-BREAK SPACE}%20 or 3%2F",
+        ),
         ("-0.144 (-1 to 2), not 3-5, x-1 or 2026-11-30", "−0.144 (−1 to 2), not 3-5, x-1 or 2026-11-30"),
         ("the hash 05e1234567, 8e14, a1e-05", "the hash 05e1234567, 8e14, a1e-05"),
     ],
 )
 def test_powers_of_ten_and_minus_signs_are_set(written: str, wanted: str) -> None:
     assert directives.set_numbers(written) == wanted
+
+
+def test_a_mark_stays_with_the_formula_before_it() -> None:
+    document = new_document("page")
+    formulas = [nodes.math("", letter) for letter in "abc"]
+    paragraph = nodes.paragraph(
+        "", "", formulas[0], nodes.Text("), and "), formulas[1], nodes.Text(" or "), formulas[2]
+    )
+    document += paragraph
+    directives.KeepMarks(document).run()
+    assert document.astext() == "a), and b or c"
+    assert [type(each) for each in paragraph] == [nodes.inline, nodes.Text, nodes.math, nodes.Text, nodes.math]
+    assert (paragraph[0].astext(), paragraph[0]["classes"]) == ("a),", ["unbroken"])
 
 
 def test_a_diagram_needs_no_module_and_only_its_page_loads_it() -> None:

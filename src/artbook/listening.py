@@ -81,7 +81,7 @@ class ListeningTest:
         questions = "".join(self._question(number, name) for number in range(1, len(self.clips) + 1))
         return (
             f'<form id="{name}" class="listening-test" data-answers="{encoded}">{questions}'
-            '<button type="button">Show the answers</button><div role="status"></div></form>'
+            '<button type="button" style="margin-top:1rem">Show the answers</button><div role="status"></div></form>'
             f"<script>{_SCRIPT.replace('FORM', name)}</script>"
         )
 

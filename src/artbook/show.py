@@ -521,22 +521,32 @@ def piano_roll(roll: npt.ArrayLike, steps_per_quarter: int = 1) -> Figure:
     figure, axes = plt.subplots()
     used = np.flatnonzero(keys.max(axis=0) > 0.01)
     lowest, highest = (used[0], used[-1]) if len(used) else (0, KEYS - 1)
-    extent = (0, len(keys) / steps_per_quarter, LOWEST - 0.5, LOWEST + KEYS - 0.5)
-    binary = np.isin(keys, (0, 1)).all()
-    image = axes.imshow(
-        keys.T,
-        cmap="Blues" if binary else "cividis",
-        vmin=0,
-        vmax=1,
-        origin="lower",
-        extent=extent,
-        aspect="auto",
-        interpolation="none",
-    )
-    if not binary:
+    if np.isin(keys, (0, 1)).all():
+        draw_notes(axes, keys, steps_per_quarter)
+    else:
+        extent = (0, len(keys) / steps_per_quarter, LOWEST - 0.5, LOWEST + KEYS - 0.5)
+        image = axes.imshow(keys.T, "cividis", vmin=0, vmax=1, origin="lower", extent=extent, aspect="auto")
         figure.colorbar(image, label="value")
     _name_keys(axes, LOWEST + lowest, LOWEST + highest)
     return figure
+
+
+def draw_notes(axes: Axes, roll: npt.ArrayLike, steps_per_quarter: int = 1) -> None:
+    """Draw into axes the keys that sound: a bar from where a key begins to where it stops.
+
+    Args:
+        axes: time in quarter notes to the right, MIDI numbers upwards.
+        roll: bool, or zeros and ones, ``(T, 88)``.
+        steps_per_quarter: how many steps make a quarter note.
+    """
+    sounding = np.asarray(roll, dtype=int)
+    changes = np.diff(np.pad(sounding, ((1, 1), (0, 0))), axis=0).T
+    # Both go key by key, and so the nth end belongs to the nth beginning.
+    keys, begins = np.nonzero(changes == 1)
+    ends = np.nonzero(changes == -1)[1]
+    widths, left = (ends - begins) / steps_per_quarter, begins / steps_per_quarter
+    axes.barh(LOWEST + keys, widths, left=left, height=0.9, color=COLOURS["blue"], zorder=2)
+    axes.set_xlim(0, len(sounding) / steps_per_quarter)
 
 
 def voice_roll(pitches: npt.ArrayLike, onsets: npt.ArrayLike | None = None, steps_per_quarter: int = 4) -> Figure:

@@ -466,9 +466,9 @@ def set_numbers(text: str) -> str:
     """Numbers as a printer sets them: signs of per cent and bounds that stay with them, powers of ten, minus signs.
 
     Args:
-        text: of prose, with numbers as Python writes them, for example ``-2.5e-07`` or ``95 %``.
+        text: of prose, with numbers as Python writes them, for example ``-2.5e-07``, ``95 %`` or ``95%``.
     """
-    text = re.sub(r" (?=%)|(?<=[≤≥]) ", "\N{NO-BREAK SPACE}", text)
+    text = re.sub(r" (?=%)|(?<=\d)(?=%(?!\w))|(?<=[≤≥]) ", "\N{NO-BREAK SPACE}", text)
     text = re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]\d+)\b", _power, text)
     return re.sub(r"(?<![^\s(\[])-(?=\d)", "\N{MINUS SIGN}", text)
 
@@ -492,6 +492,22 @@ class SetNumbers(SphinxPostTransform):
                 continue
             if (changed := set_numbers(text)) != text:
                 text.parent.replace(text, nodes.Text(changed))
+
+
+class KeepMarks(SphinxPostTransform):
+    """A full stop or another mark stays in the line of the formula that it follows."""
+
+    default_priority = SetNumbers.default_priority + 1
+
+    def run(self, **_: Any) -> None:
+        """Put each formula and its mark into one piece that is not broken."""
+        for formula in list(self.document.findall(nodes.math)):
+            after = formula.next_node(descend=False, siblings=True)
+            if isinstance(after, nodes.Text) and (mark := re.match(r"[.,;:?!)]+", after)):
+                whole = nodes.inline(classes=["unbroken"])
+                formula.parent.replace(after, nodes.Text(after[mark.end() :]))
+                formula.parent.replace(formula, whole)
+                whole += [formula, nodes.Text(mark[0])]
 
 
 def mend_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
@@ -528,5 +544,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     }.items():
         app.add_directive(name, directive)
     app.add_post_transform(SetNumbers)
+    app.add_post_transform(KeepMarks)
     app.connect("html-page-context", mend_page, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
