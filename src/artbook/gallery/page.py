@@ -27,8 +27,11 @@ def figure(entry: Entry, folder: str, chapter: str) -> str:
         HTML; pictures and films are loaded when they come into sight or are played.
     """
     work = entry.work
-    rows = [("Seed of the run", str(entry.settings["seed"]))]
-    rows += [(html.escape(name), html.escape(str(value))) for name, value in work.parameters.items()]
+    seed = entry.settings["seed"]
+    # A work's own seed is told where it is another one.
+    told = {name: value for name, value in work.parameters.items() if (name, value) != ("seed", seed)}
+    rows = [("Seed of the run", str(seed))]
+    rows += [(html.escape(name), html.escape(str(value))) for name, value in told.items()]
     if work.weights:
         rows.append(("Weights (SHA\N{NON-BREAKING HYPHEN}256)", f"<code>{work.weights}</code>"))
     rows += [

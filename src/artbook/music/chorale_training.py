@@ -43,19 +43,19 @@ class Recipe:
 
     steps: int
     memory: int = 192
-    hidden: int = 160
-    dropout: float = 0.25
+    hidden: int = 320
+    dropout: float = 0.6
     batch: int = 8
     beats: int = 64
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     pieces: int | None = None
 
 
 # What the chapters ``composing`` and ``judging-music`` train, once between them.
 RECIPES = {
     "smoke": Recipe(steps=12, memory=32, hidden=32, beats=32, pieces=16),
-    "cpu": Recipe(steps=1600),
-    "gpu": Recipe(steps=6000, memory=384, hidden=320, dropout=0.45, batch=32, learning_rate=3e-3),
+    "cpu": Recipe(steps=3200),
+    "gpu": Recipe(steps=6000, memory=384, hidden=640, dropout=0.65, batch=32),
 }
 
 

@@ -118,9 +118,7 @@ def compose(
     limits = np.stack([_out_of_range(plan) for plan in plans])
     real = [ops.convert_to_tensor(each, dtype="float32") for each in (limits, chance, temperature, top_p)]
     tunes = model.tunes if tunes is None else tunes
-    # What followed is counted by a product: ones where it is the token, nothing where a tune has no frame.
-    followed = np.eye(VOCABULARY, dtype=np.float32)[tunes.tokens] * (tunes.states >= 0)[..., np.newaxis]
-    known = [ops.convert_to_tensor(each.swapaxes(0, 1)) for each in (followed, tunes.states, tunes.begins)]
+    known = [ops.convert_to_tensor(each) for each in (tunes.followed, tunes.states.T, tunes.begins.T)]
     tokens, costs = (ops.convert_to_numpy(each) for each in _program(model, steer)(*whole, *real, *known))
     return [
         Composition(plan, tokens[row, : plan.length], costs[row, : plan.length].astype(np.float64))

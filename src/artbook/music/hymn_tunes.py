@@ -7,6 +7,7 @@ longer the match, the more it counts: a Markov chain of every order at once (cha
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +61,11 @@ class HymnTunes:
         tables = [np.concatenate(each) for each in (tokens, found, begins, owners)]
         return cls(*tables)
 
+    @cached_property
+    def followed(self) -> Floats:
+        """One where a frame has the token, zeros where a tune has no frame, ``(4, N, VOCABULARY)``."""
+        return np.eye(VOCABULARY, dtype=np.float32)[self.tokens.T] * (self.states.T >= 0)[..., np.newaxis]
+
     def votes(self, piece: Piece, owner: int = NOBODY) -> Floats:
         """How the tune of a piece may go on, frame by frame, given its frames before.
 
@@ -74,7 +80,6 @@ class HymnTunes:
         worth = BASE ** np.arange(LONGEST + 1, dtype=np.float32)
         theirs, begins = np.ascontiguousarray(self.states.T), np.ascontiguousarray(self.begins.T)
         may_vote = (theirs >= 0) & (self.owners != owner)
-        followed = np.eye(VOCABULARY, dtype=np.float32)[self.tokens.T]
         weights = np.zeros((len(mine), len(self.tokens)), dtype=np.float32)
         run = np.zeros(len(self.tokens), dtype=np.int8)
         for now in range(1, len(mine)):
@@ -86,7 +91,7 @@ class HymnTunes:
             weights[now] = worth[run] * may_vote[places[now]]
         votes = np.empty((len(mine), VOCABULARY), dtype=np.float32)
         for place in range(BEAT):
-            votes[places == place] = weights[places == place] @ followed[place]
+            votes[places == place] = weights[places == place] @ self.followed[place]
         # Before the first frame, the first frames of the tunes vote.
         votes[0] = np.bincount(self.tokens[self.begins & may_vote.T], minlength=VOCABULARY)
         return votes / votes.sum(axis=1, keepdims=True)
