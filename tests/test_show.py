@@ -136,7 +136,7 @@ def test_chord_symbols_stand_under_the_bar_that_has_them():
 
 def test_a_chord_symbol_of_a_pickup_stands_in_the_pickup():
     mei = to_mei(**excerpt("bwv269", 52), chords={0: "G", 4: "C", 12: "D"})
-    assert re.findall(r'tstamp="(\w+)" place="below">(\w)<', mei) == [("1", "G"), ("1", "C"), ("3", "D")]
+    assert re.findall(r'tstamp="(\w+)" place="below">(\w)\xa0<', mei) == [("1", "G"), ("1", "C"), ("3", "D")]
 
 
 def test_a_score_is_a_picture_with_a_description():

@@ -217,7 +217,9 @@ def _measure(
         if begin <= place < end:
             # From the first note of the bar, also in a pickup.
             beat = 1 + (place - begin) / 4
-            parts.append(f'<harm staff="{len(staves)}" tstamp="{beat:g}" place="below">{escape(symbol)}</harm>')
+            # The space keeps it apart from the next symbol: verovio moves symbols that would touch.
+            text = escape(symbol) + "\N{NO-BREAK SPACE}"
+            parts.append(f'<harm staff="{len(staves)}" tstamp="{beat:g}" place="below">{text}</harm>')
     short = ' metcon="false"' if begin > origins[number] else ""
     return f'<measure n="{number + first}"{short}>{"".join(parts)}</measure>'
 

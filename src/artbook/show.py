@@ -479,8 +479,6 @@ def score(
             "pageHeight": 60_000,
             "pageWidth": 1280,
             "scale": 50,
-            # Chord symbols need room of their own: it is not made for them.
-            "spacingLinear": 0.4 if chords else 0.25,
             "svgViewBox": True,
             # The same score is always the same file, and two scores in a page share no identifier.
             "xmlIdSeed": int(hashlib.sha256(mei.encode()).hexdigest()[:7], 16),
