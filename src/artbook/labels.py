@@ -64,7 +64,7 @@ def write_names(axes: Axes, places: Mapping[str, tuple[float, float]], size: flo
         names[-1].set(fontsize=size, va="bottom", zorder=1, path_effects=[withStroke(linewidth=3, foreground="white")])
         half = np.array(Text.get_window_extent(names[-1]).size) / 2
         others = points[(points != point).any(axis=1)]
-        choices.append([each for each in _around(point, half, others, taken) if _inside(axes.bbox, each.box)])
+        choices.append(_around(point, half, others, taken, axes.bbox))
         if not choices[-1]:
             raise ValueError(f"a name that fits into the axes was wanted; {name!r} was given")
     chosen: dict[int, _Place] = {}
@@ -76,12 +76,16 @@ def write_names(axes: Axes, places: Mapping[str, tuple[float, float]], size: flo
     return names
 
 
-def _around(point: np.ndarray, half: np.ndarray, others: np.ndarray, taken: Sequence[Bbox]) -> list[_Place]:
-    """The places for a name about its point, the nearest first; ``half`` of its size, all in pixels."""
+def _around(
+    point: np.ndarray, half: np.ndarray, others: np.ndarray, taken: Sequence[Bbox], frame: Bbox
+) -> list[_Place]:
+    """The places in the frame for a name about its point, the nearest first; ``half`` of its size, all in pixels."""
     dots = [_dot(spot) for spot in others]
     found = []
     for middle in (point + np.array(side) * (gap + half) for gap in _GAPS for side in _SIDES):
         box, way = Bbox(np.array([middle - half, middle + half])).padded(_MARGIN), Path([point, middle])
+        if not all(frame.contains(*end) for end in (box.min, box.max)):
+            continue
         misleads = (_distance(box, others) <= _distance(box, point[np.newaxis])).any()
         crossed = sum(way.intersects_bbox(dot, filled=False) for dot in dots)
         # The worst is to cover a point or to come from another one, then to seem another one's.
@@ -112,10 +116,6 @@ def _tangled(one: _Place, other: _Place) -> bool:
 
 def _dot(spot: np.ndarray) -> Bbox:
     return Bbox(np.array([spot - _POINT, spot + _POINT]))
-
-
-def _inside(frame: Bbox, box: Bbox) -> bool:
-    return all(frame.contains(*end) for end in (box.min, box.max))
 
 
 def _distance(box: Bbox, points: np.ndarray) -> np.ndarray:

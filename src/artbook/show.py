@@ -23,7 +23,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from artbook import gltf, sound, video
-from artbook.data.keyboard import KEYS, LOWEST, check_grid, is_whole, voice_runs
+from artbook.data.keyboard import KEYS, LOWEST, check_grid, is_whole, roll_runs, voice_runs
 from artbook.notation import to_mei
 
 MAX_PLAYER_BYTES = 200_000
@@ -537,14 +537,10 @@ def draw_notes(axes: Axes, roll: npt.ArrayLike, steps_per_quarter: int = 1) -> N
         roll: bool, or zeros and ones, ``(T, 88)``.
         steps_per_quarter: how many steps make a quarter note.
     """
-    sounding = np.asarray(roll, dtype=int)
-    changes = np.diff(np.pad(sounding, ((1, 1), (0, 0))), axis=0).T
-    # Both go key by key, and so the nth end belongs to the nth beginning.
-    keys, begins = np.nonzero(changes == 1)
-    ends = np.nonzero(changes == -1)[1]
+    begins, ends, pitches = roll_runs(roll).T
     widths, left = (ends - begins) / steps_per_quarter, begins / steps_per_quarter
-    axes.barh(LOWEST + keys, widths, left=left, height=0.9, color=COLOURS["blue"], zorder=2)
-    axes.set_xlim(0, len(sounding) / steps_per_quarter)
+    axes.barh(pitches, widths, left=left, height=0.9, color=COLOURS["blue"], zorder=2)
+    axes.set_xlim(0, len(np.asarray(roll)) / steps_per_quarter)
 
 
 def voice_roll(pitches: npt.ArrayLike, onsets: npt.ArrayLike | None = None, steps_per_quarter: int = 4) -> Figure:

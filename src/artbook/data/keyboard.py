@@ -74,6 +74,22 @@ def to_roll(pitches: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     return roll
 
 
+def roll_runs(roll: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """The runs of steps in which a key sounds, key by key from the lowest, each key's from the first.
+
+    Args:
+        roll: bool, or zeros and ones, ``(T, 88)``.
+
+    Returns:
+        A row a run, ``(n, 3)``: first step, step after the last, MIDI number, as ``voice_runs`` has them.
+    """
+    changes = np.diff(np.pad(np.asarray(roll, dtype=np.int8), ((1, 1), (0, 0))), axis=0).T
+    # Key by key, and so the n-th end belongs to the n-th beginning.
+    keys, begins = np.nonzero(changes == 1)
+    ends = np.nonzero(changes == -1)[1]
+    return np.stack([begins, ends, LOWEST + keys], axis=1)
+
+
 def voice_runs(pitches: npt.ArrayLike, onsets: npt.ArrayLike | None = None) -> list[list[tuple[int, int, int]]]:
     """The notes and rests of voices on a grid: where each begins and ends.
 

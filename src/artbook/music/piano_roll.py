@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from artbook.data.keyboard import KEYS, LOWEST, check_grid, is_whole, to_roll, voice_runs
+from artbook.data.keyboard import KEYS, LOWEST, check_grid, is_whole, roll_runs, to_roll, voice_runs
 
 __all__ = ["KEYS", "LOWEST", "MAX_STEPS", "Note", "notes_to_roll", "to_notes", "to_roll", "voices_to_notes"]
 
@@ -77,15 +77,9 @@ def to_notes(roll: npt.ArrayLike, steps_per_quarter: int = 1) -> list[Note]:
         raise ValueError(f"a roll of shape (T, {KEYS}) was wanted; the shape {keys.shape} was given")
     if not np.isin(keys, (0, 1)).all():
         raise ValueError("a roll of 0 and 1 was wanted; it holds other values: draw or threshold it first")
-    padded = np.zeros((len(keys) + 2, KEYS), dtype=np.int8)
-    padded[1:-1] = keys
-    change = np.diff(padded, axis=0)
-    # Transposed, so that the n-th beginning and the n-th end belong to the same note of the same key.
-    key, begin = np.nonzero(change.T == 1)
-    _, end = np.nonzero(change.T == -1)
     notes = [
-        Note(int(k) + LOWEST, b / steps_per_quarter, (e - b) / steps_per_quarter)
-        for k, b, e in zip(key, begin.tolist(), end.tolist(), strict=True)
+        Note(pitch, begin / steps_per_quarter, (end - begin) / steps_per_quarter)
+        for begin, end, pitch in roll_runs(keys).tolist()
     ]
     return sorted(notes, key=lambda note: (note.start, -note.pitch))
 
