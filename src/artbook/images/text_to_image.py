@@ -125,6 +125,57 @@ def learn_caption_scale(vectors: npt.ArrayLike, floor: float = 0.5) -> CaptionSc
 
 # Pictures
 
+# The pictures with a low sun, which are held out until the end.
+SUNS = ("sunset", "sunrise", "sunrise over mountains", "cityscape at dusk")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Which pictures are for what; each is an array of their numbers.
+
+    Attributes:
+        train: to learn from.
+        validation: to choose on, one of each family.
+        test: to judge on, one of each family.
+        suns: those named in ``SUNS``, for the second training.
+    """
+
+    train: npt.NDArray[np.integer]
+    validation: npt.NDArray[np.integer]
+    test: npt.NDArray[np.integer]
+    suns: npt.NDArray[np.integer]
+
+    @property
+    def known(self) -> npt.NDArray[np.integer]:
+        """What has been learnt in the end: ``train``, then ``suns``."""
+        return np.concatenate([self.train, self.suns])
+
+
+def split(pictures: OpenMoji, tests: int = 120, validations: int = 100) -> Parts:
+    """Split by families, so that no variant of a held-out picture is learnt from; always in the same way.
+
+    Args:
+        pictures: with their names and families.
+        tests: how many families are for testing.
+        validations: how many others are for choosing.
+
+    Returns:
+        The parts. The families of the suns are in none of the first three.
+    """
+    suns = np.array([pictures.names["en"].index(name) for name in SUNS])
+    others = np.setdiff1d(pictures.families, pictures.families[suns])
+    order = np.random.default_rng(2026).permutation(others)
+
+    def members(families: npt.NDArray[Any]) -> npt.NDArray[np.integer]:
+        return np.flatnonzero(np.isin(pictures.families, families))
+
+    def one_each(families: npt.NDArray[Any]) -> npt.NDArray[np.integer]:
+        rows = members(families)
+        return rows[np.unique(pictures.families[rows], return_index=True)[1]]
+
+    chosen = tests + validations
+    return Parts(members(order[chosen:]), one_each(order[tests:chosen]), one_each(order[:tests]), suns)
+
 
 def prepared(picture: Image.Image, size: int) -> npt.NDArray[np.uint8]:
     """Any picture as the model takes it: on white, resized to a square.
@@ -179,6 +230,14 @@ class Tiles:
     def paint(self, choices: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
         """Choices ``(m, places)`` as pictures uint8 ``(m, size, size, 3)``."""
         return _joined(self.tiles[choices, np.arange(choices.shape[1])], self.side)
+
+    def sources(self, choices: npt.NDArray[np.integer]) -> int:
+        """Of how many pictures a collage ``(places,)`` is made, if the one that gives most is taken each time."""
+        left, count = np.ones(len(choices), bool), 0
+        while left.any():
+            gives = ((self.choices == choices) & left).sum(axis=1).argmax()
+            left, count = left & (self.choices[gives] != choices), count + 1
+        return count
 
 
 def learn_tiles(images: npt.ArrayLike, side: int) -> Tiles:
@@ -453,6 +512,33 @@ class Training:
 
 # Among how many of the nearest captions a neighbour is chosen.
 _NEIGHBOURS = 6
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides what is trained, beside the pictures and the seed.
+
+    Attributes:
+        side: of the pictures, in pixels.
+        components: of their code.
+        sizes: of the network.
+        training: how it learns.
+    """
+
+    side: int
+    components: int
+    sizes: Sizes
+    training: Training
+
+
+# The tiles of every recipe have so many pixels a side.
+TILE = 8
+# What the chapter trains in each profile.
+RECIPES = {
+    "smoke": Recipe(32, 96, Sizes(width=96, depth=1, detail=16, blocks=1), Training(steps=20, batch=64)),
+    "cpu": Recipe(32, 384, Sizes(width=512, depth=2, detail=48, blocks=0), Training(steps=800)),
+    "gpu": Recipe(64, 1024, Sizes(width=1024, depth=2, detail=256, blocks=6, heads=8), Training(1000, rate=1e-3)),
+}
 
 
 class _Losses(keras.callbacks.Callback):
