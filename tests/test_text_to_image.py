@@ -109,6 +109,24 @@ def test_another_picture_becomes_the_nearest_tiles():
     assert tiles.nearest(other).tolist() == [[1, 1, 2, 1]]
 
 
+def test_the_sources_of_a_collage_are_counted_from_the_one_that_gives_most():
+    shades = np.stack([np.full((16, 16, 3), each, np.uint8) for each in (0, 100, 250)])
+    shades[2, :8] = shades[0, :8]
+    tiles = t2i.learn_tiles(shades, 8)
+    by_choices = {(0, 0, 0, 0): 1, (0, 0, 2, 2): 1, (0, 0, 1, 2): 2, (1, 0, 0, 2): 3}
+    assert {choices: tiles.sources(np.array(choices)) for choices in by_choices} == by_choices
+
+
+def test_no_family_is_in_two_parts_of_the_split():
+    data = openmoji.load(16)
+    parts = t2i.split(data)
+    families = [set(data.families[rows]) for rows in (parts.train, parts.validation, parts.test, parts.suns)]
+    assert sum(map(len, families)) == len(set.union(*families)) == len(set(data.families))
+    assert len(parts.test) == len(families[2]) == 120 and len(parts.validation) == len(families[1]) == 100
+    assert [data.names["en"][row] for row in parts.known[-4:]] == list(t2i.SUNS)
+    assert len(parts.known) == len(parts.train) + 4
+
+
 @pytest.mark.parametrize(
     ("images", "side"), [(pictures(3), 5), (pictures(3), 0), (pictures(3)[0], 4), (pictures(3).astype(float), 4)]
 )
