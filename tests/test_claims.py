@@ -67,6 +67,8 @@ def test_a_claim_of_another_form_is_refused(tmp_path: Path, text, message):
 
 def test_the_table_counts_the_verdicts_and_links_to_the_evidence():
     found = [claim for claim in CLAIMS if claim.section == "4.2"]
-    text = claims_table("first", found, lambda page: f"{page}.html")
+    titles = {claim.page: f"About {claim.page}" for claim in found}
+    text = claims_table("first", found, lambda page: f"{page}.html", titles)
     assert text.startswith("3 claims: 1 true, 2 corrected, 0 unsupported, 0 outdated.")
-    assert 'href="mathematics/backpropagation.html#the-formula-of-section-4-2"' in text
+    there = "mathematics/backpropagation.html#the-formula-of-section-4-2"
+    assert f'href="{there}">About mathematics/backpropagation</a>' in text

@@ -136,15 +136,18 @@ def test_the_page_shows_each_kind_and_escapes_what_was_written() -> None:
         '<a href="x',
     ):
         assert part in text
+    picture = io.BytesIO()
+    Image.new("L", (30, 20)).save(picture, "png")
     film = video.encode(np.full((2, 32, 32), 200, np.uint8), 1)
-    for media, tag in {"image/png": "<img ", "audio/ogg": "<audio ", "video/mp4": "<video "}.items():
-        content = film if media == "video/mp4" else MOON.content
+    contents = {"image/png": picture.getvalue(), "audio/ogg": MOON.content, "video/mp4": film}
+    for (media, content), tag in zip(contents.items(), ("<img ", "<audio ", "<video "), strict=True):
         shown = figure(replace(entry, work=replace(MOON, media=media, content=content)), "works/", "x")
         assert tag in shown
         source = "data:audio/ogg;base64," if media == "audio/ogg" else f'works/moon.{ENDINGS[media]}"'
         assert f'src="{source}' in shown
         assert f'"{ALT}"' in shown
         assert "autoplay" not in shown
+        assert ('width="30" height="20"' in shown) == (media == "image/png")
     poster = figure(replace(entry, work=replace(MOON, media="video/mp4", content=film)), "works/", "x")
     still = re.search(r'poster="data:image/png;base64,([^"]+)"', poster)
     assert still and Image.open(io.BytesIO(base64.b64decode(still[1]))).size == (32, 32)

@@ -55,7 +55,9 @@ def _shown(work: Work, address: str) -> str:
     alt = html.escape(work.alt, quote=True)
     match work.media.partition("/")[0]:
         case "image":
-            return f'<img src="{address}" alt="{alt}" loading="lazy">'
+            # The browser keeps the place free until the picture is there.
+            width, height = Image.open(io.BytesIO(work.content)).size
+            return f'<img src="{address}" alt="{alt}" width="{width}" height="{height}" loading="lazy">'
         case "audio":
             # In the page: how long an Ogg file lasts stands at its end, which not every server gives first.
             return f'<audio controls src="{_inline(work.media, work.content)}" aria-label="{alt}"></audio>'

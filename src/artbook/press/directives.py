@@ -224,13 +224,14 @@ def corpus_table(corpus: Corpus) -> str:
     return table(f"{corpus.name}: {corpus.used_for}", ["Name", corpus.name], rows)
 
 
-def claims_table(article: str, found: Sequence[Claim], address: Callable[[str], str]) -> str:
+def claims_table(article: str, found: Sequence[Claim], address: Callable[[str], str], titles: Mapping[str, str]) -> str:
     """How often each verdict was given, and a table of the claims.
 
     Args:
         article: ``first`` or ``second``.
         found: its claims.
         address: of a page, from the page with the table.
+        titles: of the pages.
     """
     counts = Counter(claim.verdict for claim in found)
     given = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict)
@@ -239,16 +240,12 @@ def claims_table(article: str, found: Sequence[Claim], address: Callable[[str], 
             claim.section,
             claim.text,
             claim.verdict,
-            f'<a class="reference internal" href="{address(claim.page)}#{claim.anchor}">{_spoken(claim.page)}</a>',
+            f'<a class="reference internal" href="{address(claim.page)}#{claim.anchor}">{titles[claim.page]}</a>',
         )
         for claim in found
     ]
     head = ("Section", "It says", "Verdict", "Shown in")
     return f"{len(found)} claims: {given}.\n\n" + table(f"The claims of the {article} article", head, rows)
-
-
-def _spoken(page: str) -> str:
-    return page.rpartition("/")[2].replace("-", " ")
 
 
 def title_of(notebook: NotebookNode) -> str:
@@ -406,7 +403,15 @@ class Claims(_Made):
         found = [claim for claim in claims.read(path) if claim.article == article]
         if not found:
             raise self.error(f"no claim is of an article {article!r}")
-        return claims_table(article, found, partial(self.env.app.builder.get_relative_uri, self.env.docname))
+        address = partial(self.env.app.builder.get_relative_uri, self.env.docname)
+        titles = {page: self._title_of(page) for page in {claim.page for claim in found}}
+        return claims_table(article, found, address, titles)
+
+    def _title_of(self, page: str) -> str:
+        text = self.staged(f"{page}.md")
+        if text is None:
+            return title_of(self.notebook_of(page))
+        return next(line.removeprefix("# ") for line in text.splitlines() if line.startswith("# "))
 
 
 class Copying(_Made):
