@@ -1,7 +1,9 @@
 """Rendering: what is staged, what stops it, what a failure leaves; what the directives write."""
 
+import io
 import json
 import os
+import random
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable
@@ -14,6 +16,7 @@ import pytest
 from docutils import nodes
 from docutils.utils import new_document
 from mariadb_server import MariaDB
+from PIL import Image
 from sqlalchemy import text
 
 from artbook.data.manifest import corpora
@@ -220,7 +223,9 @@ def test_a_book_is_rendered_and_rendered_again(book: Book, capsys: pytest.Captur
 def test_the_gallery_on_sqlite_and_on_a_server_gives_the_same_page(
     book: Book, server: MariaDB, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dots = replace(MOON, name="dots", title="Dots", media="image/png", content=bytes(range(256)) * 1000, data=())
+    noise = io.BytesIO()
+    Image.frombytes("L", (512, 512), random.Random(0).randbytes(512 * 512)).save(noise, "png")
+    dots = replace(MOON, name="dots", title="Dots", media="image/png", content=noise.getvalue(), data=())
     settings = {"temperature": 0.1, "a prompt": "月 & 🌙", "draws": 10**12, "greedy": True}
     poem = replace(MOON, name="poem", content="床前明月光 🌙".encode(), parameters=settings, weights="ab" * 32)
     # The server has a history: works that were, an edition that comes back.
