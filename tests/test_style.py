@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 from keras import ops
+from scipy import ndimage
 
 from artbook.data import pictures, squeezenet
 from artbook.data.fetch import _tags
@@ -302,6 +303,100 @@ def test_targets_and_questions_have_to_fit():
         ridge.fit(np.eye(3))
     with pytest.raises(ValueError, match="rows of 3 numbers"):
         ridge.fit(np.eye(4)).predict(np.eye(4))
+
+
+def drawn(count):
+    """Pictures of a few soft dots, and the same a pixel further on: a hand and another one."""
+    rng = np.random.default_rng(0)
+    regular = ndimage.gaussian_filter((rng.random((count, 16, 16)) < 0.1).astype(float), (0, 1, 1))
+    regular = (regular / regular.max(axis=(1, 2), keepdims=True)).clip(0, 1)
+    return regular, np.roll(regular, 1, axis=2)
+
+
+def energy(chosen, sources, targets, asked, forecast, tile=8, reach=4.0, seam=1.0, likeness=200.0):
+    """What a collage of one character costs, by the formula of the chapter, term by term."""
+    size, sides = asked.shape[-1], asked.shape[-1] // tile
+    probable, y, x = forecast.clip(0.02, 0.98), *np.mgrid[:size, :size] + 0.5
+    total = 0.0
+    for row, column in np.ndindex(sides, sides):
+        known = targets[chosen[row, column]]
+        there = np.s_[
+            max(0, row * tile - 2) : (row + 1) * tile + 2, max(0, column * tile - 2) : (column + 1) * tile + 2
+        ]
+        total -= (known * np.log(probable) + (1 - known) * np.log(1 - probable))[there].sum()
+        middle = (row + 0.5) * tile, (column + 0.5) * tile
+        near = np.exp(-((y - middle[0]) ** 2 + (x - middle[1]) ** 2) / (2 * reach**2))
+        apart = (near * np.square(sources - asked)).sum(axis=(1, 2))
+        total += likeness * apart[chosen[row, column]] / np.median(apart)
+        if row:
+            border = np.s_[row * tile - 3 : row * tile + 3, column * tile : (column + 1) * tile]
+            total += seam * np.square(known[border] - targets[chosen[row - 1, column]][border]).sum()
+        if column:
+            border = np.s_[row * tile : (row + 1) * tile, column * tile - 3 : column * tile + 3]
+            total += seam * np.square(known[border] - targets[chosen[row, column - 1]][border]).sum()
+    return total
+
+
+def test_a_known_character_comes_back_from_its_own_tiles():
+    regular, running = drawn(30)
+    collage = hands.Collage(regular, running, candidates=10)
+    chosen = collage.choose(regular[:5], running[:5])
+    assert chosen.tolist() == [[[number] * 2] * 2 for number in range(5)]
+    np.testing.assert_allclose(collage.paint(chosen), running[:5], atol=1e-6)
+
+
+def test_no_tile_of_a_collage_could_be_changed_for_a_cheaper_one():
+    regular, running = drawn(13)
+    asked, forecast = regular[12:], (0.7 * running[12:] + 0.3 * running[:12].mean(axis=0)).clip(0, 1)
+    known = regular[:12], running[:12]
+    for likeness, seam in ((0.0, 0.0), (20.0, 1.0), (20.0, 30.0)):
+        settings = {"likeness": likeness, "seam": seam}
+        chosen = hands.Collage(*known, candidates=12, **settings).choose(asked, forecast)[0]
+        least = energy(chosen, *known, asked[0], forecast[0], **settings)
+        for place in np.ndindex(2, 2):
+            for other in range(12):
+                changed = chosen.copy()
+                changed[place] = other
+                assert energy(changed, *known, asked[0], forecast[0], **settings) >= least - 1e-3
+
+
+def test_tiles_fade_into_one_another_and_take_all_of_each_pixel():
+    white, black = np.zeros((1, 16, 16)), np.ones((1, 16, 16))
+    targets = np.concatenate([white, black])
+    collage = hands.Collage(targets, targets, candidates=1)
+    assert (collage.paint(np.ones((1, 2, 2), int)) == 1).all()
+    halves = collage.paint(np.array([[[0, 1], [0, 1]]]))[0]
+    assert halves[0].tolist() == [0.0] * 7 + [0.25, 0.75] + [1.0] * 7
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"tile": 3}, "tiles of 4 pixels or more that divide 16"),
+        ({"tile": 5}, "that divide 16 were wanted; 5"),
+        ({"candidates": 0}, "1 to 4 candidates were wanted; 0"),
+        ({"candidates": 5}, "1 to 4 candidates were wanted; 5"),
+        ({"reach": 0.0}, "a reach above zero"),
+        ({"likeness": -1.0}, "of zero or more"),
+        ({"seam": float("nan")}, "of zero or more"),
+    ],
+)
+def test_a_collage_that_cannot_be_made_is_refused(settings, message):
+    regular, running = drawn(4)
+    with pytest.raises(ValueError, match=message):
+        hands.Collage(regular, running, **{"candidates": 2} | settings)
+
+
+def test_a_collage_wants_pictures_that_fit():
+    regular, running = drawn(4)
+    with pytest.raises(ValueError, match="of one shape"):
+        hands.Collage(regular, running[:3], candidates=2)
+    collage = hands.Collage(regular, running, candidates=2)
+    for asked, forecast in ((regular, running[:2]), (regular[:, :8, :8], running[:, :8, :8])):
+        with pytest.raises(ValueError, match="as many forecasts were wanted"):
+            collage.choose(asked, forecast)
+    with pytest.raises(ValueError, match="finite pictures"):
+        collage.choose(np.full((2, 16, 16), np.nan), running[:2])
 
 
 def test_overlap_and_legibility_of_known_pictures():

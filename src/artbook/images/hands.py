@@ -1,7 +1,9 @@
-"""One brush hand from another: kernel ridge regression, and how written characters are judged (chapter ``style``).
+"""One brush hand from another: kernel ridge regression, collages, how writing is judged (chapter ``style``).
 
 Characters are pictures ``(n, size, size)``, paper 0, ink 1.
 """
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +11,12 @@ from scipy import linalg, ndimage
 
 Floats = npt.NDArray[np.floating]
 Bools = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.intp]
+
+# Pixels around a tile in which its ink is judged, and to either side of a border where two tiles have to fit.
+_MARGIN, _BORDER = 2, 3
+# How often each tile of a collage is reconsidered.
+_ROUNDS = 6
 
 
 class KernelRidge:
@@ -59,6 +67,133 @@ class KernelRidge:
         """What each target would be predicted as, had it not been learnt: a closed form, without a second fit."""
         errors = self._weights / np.diag(self._inverse)[:, np.newaxis]
         return (self._targets - errors).reshape(-1, *self._shape)
+
+
+class Collage:
+    """Characters put together from tiles of known ones, so that they look like, and what is side by side fits.
+
+    Image analogies (Hertzmann and others 2001) with the seams of image quilting (Efros and Freeman 2001). A tile of a
+    known character costs the sum of three: what its ink costs by a forecast, in nats; ``likeness`` times the squared
+    distance of the regular forms around it, in medians of that distance; ``seam`` times the squared difference from
+    the tiles beside it, at their borders. Tile after tile becomes the cheapest, given the others (Besag 1986).
+
+    Args:
+        sources: known characters in the hand that is given, ``(n, size, size)``.
+        targets: the same in the hand that is wanted; a character may occur twice, in two wanted hands.
+        tile: the side of a tile in pixels, at least 4, a divisor of ``size``.
+        reach: how far around the middle of a tile forms are compared: the standard deviation of a Gaussian, in pixels.
+        candidates: of each tile so many known characters are tried, the most alike, at most n.
+        likeness: 0 or more.
+        seam: 0 or more.
+
+    Raises:
+        ValueError: one of these is not as described.
+    """
+
+    def __init__(
+        self,
+        sources: npt.ArrayLike,
+        targets: npt.ArrayLike,
+        tile: int = 8,
+        reach: float = 4.0,
+        candidates: int = 60,
+        likeness: float = 200.0,
+        seam: float = 1.0,
+    ) -> None:
+        self._sources, self._targets = _characters(sources).astype(np.float32), _characters(targets).astype(np.float32)
+        if self._sources.shape != self._targets.shape:
+            raise ValueError(
+                f"pictures of one shape were wanted; {self._sources.shape} and {self._targets.shape} were given"
+            )
+        count, self._size, _ = self._sources.shape
+        if tile < 4 or self._size % tile:
+            raise ValueError(f"tiles of 4 pixels or more that divide {self._size} were wanted; {tile} was given")
+        if not 1 <= candidates <= count:
+            raise ValueError(f"1 to {count} candidates were wanted; {candidates} was given")
+        if not (reach > 0 and likeness >= 0 and seam >= 0):
+            raise ValueError(
+                "a reach above zero, a likeness and a seam of zero or more were wanted;"
+                f" {reach}, {likeness} and {seam} were given"
+            )
+        self._tile, self._candidates, self._likeness, self._seam = tile, candidates, likeness, seam
+        self._places = list(np.ndindex(self._size // tile, self._size // tile))
+        away = np.arange(self._size) + 0.5 - tile * (np.arange(self._size // tile) + 0.5)[:, np.newaxis]
+        self._near = np.exp(-np.square(away) / (4 * reach**2)).astype(np.float32)
+        # Tiles fade into one another within the two pixels at their border.
+        shares = np.clip((tile / 2 + 1 - abs(away)) / 2, 0, 1).astype(np.float32)
+        self._shares = shares / shares.sum(axis=0)
+
+    def choose(self, sources: npt.ArrayLike, forecast: npt.ArrayLike) -> Rows:
+        """Choose known characters for the tiles of others.
+
+        Args:
+            sources: characters in the hand that is given, ``(m, size, size)``.
+            forecast: of the same, how probable ink is in the hand that is wanted.
+
+        Returns:
+            For each tile the number of a known character, ``(m, size / tile, size / tile)``.
+
+        Raises:
+            ValueError: these are no such pictures, or not as many.
+        """
+        asked, probable = _characters(sources).astype(np.float32), _characters(forecast).astype(np.float32)
+        if asked.shape != probable.shape or asked.shape[1:] != self._sources.shape[1:]:
+            raise ValueError(
+                f"pictures {self._sources.shape[1:]} and as many forecasts were wanted;"
+                f" {asked.shape} and {probable.shape} were given"
+            )
+        probable = probable.clip(0.02, 0.98)
+        tried = {place: self._alike(place, asked) for place in self._places}
+        alone = {
+            place: self._likeness * distances + self._ink(place, nearest, probable)
+            for place, (nearest, distances) in tried.items()
+        }
+        chosen = {place: _entries(tried[place][0], cost.argmin(axis=1)) for place, cost in alone.items()}
+        for place in self._places * _ROUNDS:
+            nearest, cost = tried[place][0], alone[place].copy()
+            for other in self._beside(place):
+                border = self._targets[:, *self._border(place, other)]
+                gaps = border[nearest] - border[chosen[other]][:, np.newaxis]
+                cost += self._seam * np.square(gaps).sum(axis=(2, 3))
+            chosen[place] = _entries(nearest, cost.argmin(axis=1))
+        sides = self._size // self._tile
+        return np.stack([chosen[place] for place in self._places], axis=1).reshape(-1, sides, sides)
+
+    def paint(self, chosen: Rows) -> Floats:
+        """The characters ``(m, size, size)`` of tiles that ``choose`` has chosen."""
+        painted = np.zeros((len(chosen), self._size, self._size), dtype=np.float32)
+        for row, column in self._places:
+            painted += np.outer(self._shares[row], self._shares[column]) * self._targets[chosen[:, row, column]]
+        return painted
+
+    def _alike(self, place: tuple[int, int], asked: Floats) -> tuple[Rows, Floats]:
+        """The candidates for a tile, ``(m, candidates)``, and the distances of the forms around it."""
+        window = np.outer(*self._near[list(place)])
+        ours, theirs = ((window * each).reshape(len(each), -1) for each in (asked, self._sources))
+        distances = _squared_distances(ours, theirs)
+        nearest = np.argpartition(distances, self._candidates - 1, axis=1)[:, : self._candidates]
+        return nearest, _entries(distances, nearest) / max(float(np.median(distances)), 1e-9)
+
+    def _ink(self, place: tuple[int, int], nearest: Rows, probable: Floats) -> Floats:
+        """What the ink of candidates costs by a forecast, in a tile and a little around it."""
+        around = [slice(max(0, each * self._tile - _MARGIN), (each + 1) * self._tile + _MARGIN) for each in place]
+        known, here = self._targets[:, *around], probable[:, *around]
+        paper = -np.log(1 - here)
+        ink = -np.log(here) - paper
+        return np.einsum("mkij,mij->mk", known[nearest], ink) + paper.sum(axis=(1, 2))[:, np.newaxis]
+
+    def _beside(self, place: tuple[int, int]) -> list[tuple[int, int]]:
+        row, column = place
+        near = ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1))
+        return [other for other in near if other in self._places]
+
+    def _border(self, place: tuple[int, int], other: tuple[int, int]) -> list[slice]:
+        """Where two tiles that are side by side meet: rows and columns."""
+        spans = []
+        for one, two in zip(place, other, strict=True):
+            edge = max(one, two) * self._tile
+            spans.append(slice(edge, edge + self._tile) if one == two else slice(edge - _BORDER, edge + _BORDER))
+        return spans
 
 
 def overlap(written: npt.ArrayLike, real: npt.ArrayLike) -> Floats:
@@ -114,6 +249,11 @@ def _rows(name: str, given: npt.ArrayLike) -> Floats:
     if array.ndim < 2 or len(array) < 1 or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
         raise ValueError(f"{name}: finite numbers (n, ...) were wanted; {array.dtype} {array.shape} was given")
     return array.reshape(len(array), -1).astype(np.float32)
+
+
+def _entries(table: npt.NDArray[Any], columns: Rows) -> npt.NDArray[Any]:
+    """Of each row the entry in its column, or the entries in its columns."""
+    return np.take_along_axis(table, columns.reshape(len(table), -1), axis=1).reshape(columns.shape)
 
 
 def _squared_distances(rows: Floats, others: Floats) -> Floats:
